@@ -1,0 +1,34 @@
+"""The hooks a plugin may implement.
+
+Hooks register and observe; they are synchronous, cheap, and never operate a
+sandbox: what works with one is a class whose methods are asynchronous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pluggy
+
+from sandbook.api._base import JSON
+from sandbook.api._provider import ProviderInfo
+from sandbook.api._verbs import Verb
+
+hookspec = pluggy.HookspecMarker("sandbook")
+hookimpl = pluggy.HookimplMarker("sandbook")
+
+
+class Hooks:
+    """One method a hook; a plugin implements those it wants, marked `@hookimpl`."""
+
+    @hookspec(firstresult=True)
+    def sandbook_provider(self) -> ProviderInfo | None:
+        """Describe the provider of this module, without importing its SDK."""
+
+    @hookspec
+    def sandbook_verbs(self) -> Sequence[Verb]:  # type: ignore[empty-body]
+        """Verbs that this plugin adds to the language."""
+
+    @hookspec
+    def sandbook_event(self, event: Mapping[str, JSON]) -> None:
+        """See an event of a run, after it was masked and written to the journal."""

@@ -1,0 +1,174 @@
+"""Verbs: what a step can do. Built-in verbs and third parties' use this surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from sandbook.api._base import JSON
+from sandbook.api._capabilities import Capability
+from sandbook.api._exec import Chunk, ExecResult, Process, StreamName
+from sandbook.api._provider import Sandbox
+
+Schema: TypeAlias = Mapping[str, object]
+"""A JSON Schema fragment.
+
+The keyword `x-kind` says how the text of a scalar is read: text, line (takes the
+rest of its line), shell (a line bound by shell context), code (no expressions),
+name, boolean, integer, number, duration, size, octal, expression, free.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundShell:
+    """A shell text whose values were replaced by references to these variables."""
+
+    text: str
+    env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+Bound: TypeAlias = "JSON | BoundShell"
+"""A value of a step when it runs: every expression is evaluated."""
+
+Arguments: TypeAlias = Mapping[str, Bound]
+"""The verb's own value under its name, and its further keys under theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbSpec:
+    """What is known of a verb before anything runs.
+
+    `value` is the schema of what stands after `NAME:`, `keys` of the keys only this
+    verb has, `required` those of them that must be there. `fields` are the names
+    of its result and what they mean, `subjects` those that `expect` may ask for.
+    `refuses` lists keys of every step that make no sense here, `nested` the keys
+    (or the verb's name) whose value is a list of steps. `timeout` is the default, in
+    seconds; with `own_timeout` the verb ends its work in time itself and keeps what
+    there is, else it is cancelled. What is `repeatable` may run again after a crash.
+    """
+
+    name: str
+    summary: str
+    value: Schema
+    keys: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    required: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    subjects: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
+    timeout: float | None = 600.0
+    own_timeout: bool = False
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a step did not do its work; `subject` is the expectation that replaces it."""
+
+    cause: str
+    kind: Literal["exit", "error", "expect", "timeout", "lost"] = "error"
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one try of a step gave: the result's fields, and why it failed if it did."""
+
+    fields: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """A program that outlives its step.
+
+    The run calls `on_chunk` with what it writes and `on_end` when it ends, and asks
+    `fields` for the step's result as it is by then.
+    """
+
+    process: Process
+    on_chunk: Callable[[Chunk], None]
+    on_end: Callable[[ExecResult], None]
+    fields: Callable[[], Mapping[str, JSON]]
+
+
+class StepScope(Protocol):
+    """One try of a step, as its verb sees it.
+
+    `args` are the step's values, evaluated; `secret_args` names those that contain
+    a secret. `key` names this try for good. `env` and `cwd` are the step's,
+    `timeout` the seconds it has left. `folder` is the runbook's, `project` the one
+    that local paths stay in, `artifacts` where results go.
+    """
+
+    args: Arguments
+    secret_args: frozenset[str]
+    key: str
+    env: Mapping[str, str]
+    cwd: str | None
+    timeout: float | None
+    folder: Path
+    project: Path
+    artifacts: Path
+
+    async def sandbox(self) -> Sandbox:
+        """The sandbox of this step, made now if it is the first that needs it."""
+        ...
+
+    def show(self, stream: StreamName, data: bytes) -> None:
+        """Hand on output as it comes; it is masked before anybody sees it."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something to the person who watches, and to the report."""
+        ...
+
+    def attached(self, kind: Literal["process", "pty", "code"], id: str) -> None:
+        """Record what a resumed run would join again."""
+        ...
+
+    async def result(self, step_id: str) -> Mapping[str, JSON]:
+        """The result of a step above; of a background command as it is now."""
+        ...
+
+    async def check(
+        self, subjects: Mapping[str, Bound], fields: Mapping[str, JSON]
+    ) -> tuple[str, ...]:
+        """What does not hold of these expectations, in words."""
+        ...
+
+    def keep_running(self, background: Background) -> None:
+        """Let a background program outlive the step; the run reads and ends it."""
+        ...
+
+    async def create_sandbox(self, options: Arguments) -> Mapping[str, JSON]:
+        """Make or reuse the sandbox named `options["as"]`; its name, id, provider."""
+        ...
+
+    async def teardown(self, name: str | None) -> None:
+        """Collect the sandbox's artifacts and end it."""
+        ...
+
+    def local_path(self, written: str) -> Path:
+        """A path of this computer as the author means it; refused outside `project`."""
+        ...
+
+    def artifact(self, path: Path) -> None:
+        """Record a file below `artifacts` as a result of this step."""
+        ...
+
+
+class Verb(Protocol):
+    """A verb; one object serves every step, so it keeps no state of a step."""
+
+    spec: VerbSpec
+
+    def requires(self, args: Mapping[str, object]) -> frozenset[Capability]:
+        """What a sandbox must be able to do; `args` as written, not yet evaluated."""
+        ...
+
+    async def run(self, step: StepScope) -> Outcome:
+        """Do the work once. Raises only `SandbookError`s."""
+        ...
