@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbook._version import __version__
+
 if TYPE_CHECKING:
     from sandbook._python import load, open_sandbox, open_sandbox_sync, run, run_sync
     from sandbook.report import Report
     from sandbook.runbook import Runbook
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Report",

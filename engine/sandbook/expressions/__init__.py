@@ -1,0 +1,40 @@
+"""Expressions `${{ … }}`: what a value is, and where it comes from."""
+
+from sandbook.expressions._evaluate import evaluate, evaluate_condition
+from sandbook.expressions._syntax import end_of_expression, parse
+from sandbook.expressions._tree import Path, paths
+from sandbook.expressions._values import (
+    Expression,
+    ExpressionError,
+    ExpressionSyntaxError,
+    Kind,
+    MissingValue,
+    Scope,
+    ShellText,
+    Template,
+    Value,
+    expressions_in,
+    secrets_in,
+    steps_in,
+)
+
+__all__ = [
+    "Expression",
+    "ExpressionError",
+    "ExpressionSyntaxError",
+    "Kind",
+    "MissingValue",
+    "Path",
+    "Scope",
+    "ShellText",
+    "Template",
+    "Value",
+    "end_of_expression",
+    "evaluate",
+    "evaluate_condition",
+    "expressions_in",
+    "parse",
+    "paths",
+    "secrets_in",
+    "steps_in",
+]

@@ -1,0 +1,192 @@
+"""The events of a YAML text, with texts that take the whole rest of their line.
+
+The C parser is used while the text means the same to it. At the first place where it
+would not (an error, or a rest of a line with `: ` or ` #` in it), PyYAML's own parser
+starts again: between a key and its value it can be told to take the line as it is.
+That is decided where YAML itself has found a key, so that lines inside block texts,
+quotes and braces are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+import yaml
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+from yaml.tokens import ScalarToken
+
+from sandbook.loader._nodes import Style
+from sandbook.loader._shape import Shape
+
+EventKind = Literal["scalar", "alias", "list", "map", "end", "document", "stream end"]
+
+_KINDS: Final[dict[str, EventKind]] = {
+    "ScalarEvent": "scalar",
+    "AliasEvent": "alias",
+    "SequenceStartEvent": "list",
+    "MappingStartEvent": "map",
+    "SequenceEndEvent": "end",
+    "MappingEndEvent": "end",
+    "DocumentStartEvent": "document",
+    "StreamEndEvent": "stream end",
+}
+_STYLES: Final[dict[str, Style]] = {
+    "'": "single",
+    '"': "double",
+    "|": "literal",
+    ">": "folded",
+}
+_BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:[ \t]#.*)?")
+_UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|^[-?](?:[ \t]|$)|^[\[\]{},*&!%@`|>]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What stands in the text next; `start` and `end` count characters."""
+
+    kind: EventKind
+    start: int
+    end: int
+    value: str = ""
+    style: Style = "plain"
+    anchor: str | None = None
+    tag: str | None = None
+    in_braces: bool = False
+    has_hash: bool = False
+
+
+class Events(Protocol):
+    """A stream of events that can be asked to take a line as text."""
+
+    def next(self) -> Event:
+        """The next event; raises `yaml.YAMLError` or `NeedsRepairError`."""
+        ...
+
+    def take_line(self, shape: Shape) -> None:
+        """Behind the key just given: the rest of its line may be one text."""
+        ...
+
+
+class NeedsRepairError(Exception):
+    """The C parser cannot read on; begin again with the other one."""
+
+
+def has_fast_parser() -> bool:
+    """Whether PyYAML was built with libyaml."""
+    return bool(yaml.__with_libyaml__)
+
+
+def takes_rest(rest: str, shape: Shape) -> bool:
+    """Whether what follows `KEY:` on its line is one text in a way YAML cannot see."""
+    text = rest.strip(" \t")
+    if not text or text[0] in "#\"'" or _BLOCK_HEADER.fullmatch(text):
+        return False
+    if text[0] == "[" and shape.takes_list:
+        return False
+    if text[0] == "{" and shape.takes_map:
+        return False
+    return _UNSAFE.search(text) is not None
+
+
+class FastEvents:
+    """libyaml's events; gives up where a line must be taken as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._loader: Any = yaml.CLoader(text)
+        self._last_end = 0
+
+    def next(self) -> Event:
+        """The next event."""
+        try:
+            event = _next_event(self._loader)
+        except yaml.YAMLError as error:
+            raise NeedsRepairError from error
+        self._last_end = event.end
+        return event
+
+    def take_line(self, shape: Shape) -> None:
+        """Give up if the rest of the line is more than YAML sees."""
+        end = _end_of_line(self._text, self._last_end)
+        _, colon, rest = self._text[self._last_end : end].partition(":")
+        if colon and takes_rest(rest, shape):
+            raise NeedsRepairError
+
+
+class RepairingEvents:
+    """PyYAML's events, with lines taken as they are where a key asks for it."""
+
+    def __init__(self, text: str) -> None:
+        self._parser = _LineParser(text)
+
+    def next(self) -> Event:
+        """The next event."""
+        return _next_event(self._parser)
+
+    def take_line(self, shape: Shape) -> None:
+        """Look at the rest of the line before the next token is read."""
+        self._parser.shape = shape
+
+
+class _LineParser(Reader, Scanner, Parser):
+    """PyYAML's parser; when `shape` is set, the next token may be a whole line."""
+
+    index: int
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        self._whole = text
+        self.shape: Shape | None = None
+        self.taken: set[int] = set()
+
+    def fetch_more_tokens(self) -> Any:
+        """Read the next token, or the rest of a line as one text."""
+        shape, self.shape = self.shape, None
+        if shape is not None and not self.flow_level:
+            end = _end_of_line(self._whole, self.index)
+            rest = self._whole[self.index : end]
+            if takes_rest(rest, shape):
+                return self._fetch_line(rest)
+        return super().fetch_more_tokens()  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+
+    def _fetch_line(self, rest: str) -> None:
+        scanner: Any = self  # the stubs know no types of what is used here
+        text = rest.strip(" \t")
+        scanner.forward(len(rest) - len(rest.lstrip(" \t")))
+        start = scanner.get_mark()
+        scanner.forward(len(text))
+        scanner.allow_simple_key = False
+        if " #" in text or "\t#" in text:
+            self.taken.add(self.index)
+        end = scanner.get_mark()
+        scanner.tokens.append(ScalarToken(text, True, start, end))
+
+
+def _next_event(parser: Any) -> Event:
+    event = parser.get_event()
+    while (kind := _KINDS.get(type(event).__name__)) is None:
+        event = parser.get_event()
+    end = event.end_mark.index
+    return Event(
+        kind=kind,
+        start=event.start_mark.index,
+        end=end,
+        value=getattr(event, "value", ""),
+        # A plain scalar has the style '' in libyaml and None in PyYAML.
+        style=_STYLES.get(getattr(event, "style", None) or "", "plain"),
+        anchor=getattr(event, "anchor", None),
+        tag=getattr(event, "tag", None),
+        in_braces=bool(getattr(event, "flow_style", False)),
+        has_hash=kind == "scalar" and end in getattr(parser, "taken", ()),
+    )
+
+
+def _end_of_line(text: str, start: int) -> int:
+    ends = (text.find(end, start) for end in "\n\r")
+    return min((end for end in ends if end >= 0), default=len(text))

@@ -1,0 +1,264 @@
+"""Read steps: which verb, which keys, and the defaults of what is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sandbook.api import Schema, VerbSpec
+from sandbook.expressions import Value
+from sandbook.loader._nodes import ListNode, MapNode, Node, Pair, ScalarNode
+from sandbook.loader._read import TreeReader
+from sandbook.loader._source import Source
+from sandbook.problems import suggest
+from sandbook.runbook import Retry, RetryOn, Step
+from sandbook.schema import STEP_KEYS, step_keys
+
+FINALLY_TIMEOUT: Final = 60.0
+_LONGEST_LABEL: Final = 60
+
+
+class StepReader:
+    """Reads lists of steps; `ids` maps the ids of the file to where they stand."""
+
+    def __init__(
+        self, source: Source, reader: TreeReader, verbs: Mapping[str, VerbSpec]
+    ) -> None:
+        self._source = source
+        self._reader = reader
+        self._verbs = verbs
+        self._keys = {name: step_keys(verb) for name, verb in verbs.items()}
+        self._ids: dict[str, int] = {}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id of the file, also of steps that could not be read."""
+        return frozenset(self._ids)
+
+    def read(self, node: Node, path: str, *, default: float | None) -> tuple[Step, ...]:
+        """Read a list of steps.
+
+        `path` is the list's place in the plan; `default` is the time limit of a step
+        that has none, and None = the one of its verb.
+        """
+        if not isinstance(node, ListNode):
+            self._reader.add(
+                "SB203",
+                node,
+                "a list of steps is needed here",
+                "begin each step with `- ` and its verb, as `- command: …`",
+            )
+            return ()
+        if not node.items:
+            self._reader.add("SB215", node, "at least one step is needed here")
+        read = (
+            self._step(item, f"{path}[{index}]", default)
+            for index, item in enumerate(node.items)
+        )
+        return tuple(step for step in read if step is not None)
+
+    def _step(self, node: Node, path: str, default: float | None) -> Step | None:
+        if not isinstance(node, MapNode):
+            remedy = "write its verb, as `command: …`"
+            self._reader.add("SB203", node, "a step is a map with a verb", remedy)
+            return None
+        self._note_id(node)
+        verb = self._verb(node)
+        if verb is None:
+            return None
+        known = self._keys[verb.name]
+        values: dict[str, Value] = {}
+        for pair in node:
+            if pair.name in verb.nested:
+                continue
+            if pair.name in known:
+                values[pair.name] = self._value(pair, known[pair.name], verb)
+            else:
+                self._foreign(pair, verb, known)
+        for name in verb.required:
+            if node.find(name) is None:
+                self._reader.missing_key(node, name)
+        return self._build(node, verb, values, path, default)
+
+    def _value(self, pair: Pair, schema: Schema, verb: VerbSpec) -> Value:
+        # `$defs` of a fragment stand beside what refers to them.
+        root = verb.value if pair.name == verb.name else schema
+        return self._reader.read(pair.value, schema, root)
+
+    def _verb(self, node: MapNode) -> VerbSpec | None:
+        found = [pair for pair in node if pair.name in self._verbs]
+        if len(found) > 1:
+            own = {key for pair in found for key in self._verbs[pair.name].keys}
+            found = [pair for pair in found if pair.name not in own]
+        if not found:
+            self._no_verb(node)
+            return None
+        if len(found) > 1:
+            self._reader.add(
+                "SB210",
+                found[1].key,
+                f"a step has one verb, and this is a second beside {found[0].name!r}",
+                "make it a step of its own",
+            )
+        return self._verbs[found[0].name]
+
+    def _no_verb(self, node: MapNode) -> None:
+        usual = {key for keys in self._keys.values() for key in keys} | set(STEP_KEYS)
+        strange = [pair for pair in node if pair.name not in usual]
+        if strange:
+            remedy = suggest(strange[0].name, self._verbs, kind="verbs")
+            message = f"there is no verb {strange[0].name!r}"
+            self._reader.add("SB201", strange[0].key, message, remedy)
+            return
+        self._source.add(
+            "SB209",
+            node.start,
+            "this step has no verb, the key that says what it does",
+            remedy=f"verbs: {', '.join(self._verbs)}",
+        )
+
+    def _foreign(self, pair: Pair, verb: VerbSpec, known: Mapping[str, Schema]) -> None:
+        if pair.name in self._verbs:
+            return
+        owners = [
+            name
+            for name, other in self._verbs.items()
+            if pair.name in other.keys and name != verb.name
+        ]
+        if pair.name in STEP_KEYS or owners:
+            whose = f", but to {', '.join(owners)}" if owners else ""
+            self._reader.add(
+                "SB213",
+                pair.key,
+                f"{pair.name!r} does not belong to {verb.name!r}{whose}",
+                "remove it",
+            )
+            return
+        self._reader.unknown_key(
+            pair, [*known, *self._verbs], f" in a {verb.name!r} step"
+        )
+
+    def _note_id(self, node: MapNode) -> None:
+        pair = node.find("id")
+        if pair is None or not isinstance(pair.value, ScalarNode):
+            return
+        name = pair.value.text
+        first = self._ids.setdefault(name, pair.value.start)
+        if first != pair.value.start:
+            line = self._source.locate(first).line
+            self._reader.add(
+                "SB211",
+                pair.value,
+                f"the id {name!r} is taken by the step in line {line}",
+                "choose another id",
+            )
+
+    def _build(
+        self,
+        node: MapNode,
+        verb: VerbSpec,
+        values: Mapping[str, Value],
+        path: str,
+        default: float | None,
+    ) -> Step:
+        own = {verb.name, *verb.keys}
+        common = {name: value for name, value in values.items() if name not in own}
+        timeout = verb.timeout if default is None else default
+        children = {
+            name: self.read(pair.value, f"{path}.{name}", default=None)
+            for name in verb.nested
+            if (pair := node.find(name)) is not None
+        }
+        return Step(
+            path=path,
+            verb=verb.name,
+            args={name: value for name, value in values.items() if name in own},
+            at=self._source.locate(node.start),
+            id=_text_or_none(common.get("id")),
+            label=common.get("name", _label(node, verb.name)),
+            condition=common.get("if", True),
+            for_each=common.get("for_each"),
+            is_loop="for_each" in common,
+            limit=_int_or_none(common.get("limit")),
+            retry=_retry(common.get("retry")),
+            timeout=_float_or_none(common["timeout"])
+            if "timeout" in common
+            else timeout,
+            env=_mapping(common.get("env")),
+            cwd=common.get("cwd"),
+            sandbox=_text_or_none(common.get("in")),
+            expect=common.get("expect"),
+            save=_mapping(common.get("save")),
+            allow_failure=common.get("allow_failure") is True,
+            rerun_on_resume=common.get("resume") == "rerun",
+            children=children,
+        )
+
+
+def _label(node: MapNode, verb: str) -> str:
+    pair = node.find(verb)
+    text = _first_words(pair.value) if pair else ""
+    label = f"{verb} {text}".strip()
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+
+
+def _first_words(node: Node) -> str:
+    if isinstance(node, ScalarNode):
+        return next(
+            (line for line in node.text.splitlines() if line.strip()), ""
+        ).strip()
+    if isinstance(node, ListNode):
+        return " ".join(_first_words(item) for item in node.items[:10])
+    return ", ".join(pair.name for pair in node.pairs[:5])
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text_or_none(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _int_or_none(value: Value) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _float_or_none(value: Value) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+_RETRY_ON: Final[Mapping[str, RetryOn]] = {
+    "exit": "exit",
+    "error": "error",
+    "expect": "expect",
+    "timeout": "timeout",
+}
+
+
+def _retry(value: Value) -> Retry:
+    if isinstance(value, int):
+        return Retry(times=value)
+    if not isinstance(value, Mapping):
+        return Retry()
+    usual = Retry()
+    causes = value.get("on")
+    return Retry(
+        times=_int_or_none(value.get("times")) or 0,
+        wait=_number(value, "wait", usual.wait),
+        backoff=_number(value, "backoff", usual.backoff),
+        max_wait=_number(value, "max_wait", usual.max_wait),
+        jitter=value.get("jitter") is True,
+        on=frozenset(
+            _RETRY_ON[cause]
+            for cause in causes
+            if isinstance(cause, str) and cause in _RETRY_ON
+        )
+        if isinstance(causes, tuple)
+        else usual.on,
+    )
+
+
+def _number(value: Mapping[str, Value], key: str, default: float) -> float:
+    found = _float_or_none(value.get(key))
+    return default if found is None else found

@@ -1,0 +1,26 @@
+"""The record of a run: a fold over its events, live or read back."""
+
+from sandbook.report._fold import ReportFold, fold
+from sandbook.report._model import (
+    AttemptReport,
+    Output,
+    ProviderAttempt,
+    QuotaUse,
+    Report,
+    SandboxReport,
+    StepReport,
+    Totals,
+)
+
+__all__ = [
+    "AttemptReport",
+    "Output",
+    "ProviderAttempt",
+    "QuotaUse",
+    "Report",
+    "ReportFold",
+    "SandboxReport",
+    "StepReport",
+    "Totals",
+    "fold",
+]

@@ -1,0 +1,127 @@
+"""The typed runbook: what the author wrote, checked, with every default filled in.
+
+Values that hold expressions stay `Value`s until the step runs; everything else has
+its final type here. Past this module there is no untyped mapping of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from sandbook.api import JSON
+from sandbook.errors import Location, Problem
+from sandbook.expressions import Value
+
+InputType = Literal["string", "integer", "number", "boolean", "choice", "file"]
+RetryOn = Literal["exit", "error", "expect", "timeout"]
+
+_LOCATION = re.compile(r"Location\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """A declared input; without a `default` it must be given."""
+
+    name: str
+    type: InputType = "string"
+    description: str = ""
+    required: bool = True
+    default: JSON = None
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    options: tuple[str, ...] = ()
+    at: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and when a failed try is repeated; `wait` and `max_wait` in seconds."""
+
+    times: int = 0
+    wait: float = 1.0
+    backoff: float = 1.0
+    max_wait: float = 60.0
+    jitter: bool = False
+    on: frozenset[RetryOn] = frozenset({"exit", "error", "expect", "timeout"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One declared action.
+
+    `path` is its place in the plan (`steps[2]`, `steps[2].parallel[0]`,
+    `finally[0]`), `args` the verb's own value under the verb's name and its further
+    keys under theirs. `label` is what people read. `children` are the steps under
+    the verb's nested keys, by key.
+    """
+
+    path: str
+    verb: str
+    args: Mapping[str, Value]
+    at: Location
+    id: str | None = None
+    label: Value = ""
+    condition: Value = True
+    for_each: Value = None
+    is_loop: bool = False
+    limit: int | None = None
+    retry: Retry = Retry()
+    timeout: float | None = None
+    env: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    cwd: Value = None
+    sandbox: str | None = None
+    expect: Value = None
+    save: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    allow_failure: bool = False
+    rerun_on_resume: bool = False
+    children: Mapping[str, tuple[Step, ...]] = field(
+        default_factory=dict[str, "tuple[Step, ...]"]
+    )
+
+    @property
+    def hash(self) -> str:
+        """Equal for steps that say the same, wherever they stand in the file."""
+        return hashlib.sha256(_LOCATION.sub("", repr(self)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A sandbox path or pattern to keep after the run."""
+
+    path: Value
+    sandbox: str | None = None
+    at: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """One file, checked.
+
+    `hash` is the SHA-256 of its bytes, `folder` where its local paths start,
+    `project` the folder they must stay in. `sandbox` holds the defaults of every
+    `create`. `warnings` are problems that do not stop a run.
+    """
+
+    path: Path
+    hash: str
+    folder: Path
+    project: Path
+    name: Value
+    description: str = ""
+    inputs: Mapping[str, InputSpec] = field(default_factory=dict[str, InputSpec])
+    secrets: tuple[str, ...] = ()
+    env: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    sandbox: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    setup: tuple[Step, ...] = ()
+    steps: tuple[Step, ...]
+    final: tuple[Step, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    outputs: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    timeout: float | None = None
+    warnings: tuple[Problem, ...] = ()

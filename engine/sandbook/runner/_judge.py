@@ -1,0 +1,54 @@
+"""Whether what a verb gave is what the step wanted: `save`, then `expect`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sandbook.api import JSON, Failure, Outcome
+from sandbook.expectations import replaces
+from sandbook.expressions import Scope, evaluate
+from sandbook.runbook import Step
+from sandbook.runner._try import Try
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome after `expect`, and the values of `save`."""
+
+    outcome: Outcome
+    values: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+
+
+async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict:
+    """Judge one try; what `expect` asks for may replace the verb's own check."""
+    expect = evaluate(step.expect, scope)
+    subjects = expect if isinstance(expect, Mapping) else {}
+    failure = outcome.failure
+    if failure is not None and not replaces(subjects, failure.subject):
+        return Verdict(outcome=outcome)
+    values, missing = _saved(step, outcome.fields, scope)
+    if missing:
+        failed = Failure(cause=missing, kind="expect")
+        return Verdict(outcome=replace(outcome, failure=failed), values=values)
+    wrong: tuple[str, ...] = ()
+    if subjects:
+        wrong = await one.check(subjects, {**outcome.fields, "values": values})
+    unmet = Failure(cause="; ".join(wrong), kind="expect") if wrong else None
+    return Verdict(outcome=replace(outcome, failure=unmet), values=values)
+
+
+def _saved(
+    step: Step, fields: Mapping[str, JSON], scope: Scope
+) -> tuple[dict[str, JSON], str]:
+    """The first group (or all) of each match in stdout; and why one is missing."""
+    values: dict[str, JSON] = {}
+    text = str(fields.get("stdout", fields.get("output", "")))
+    for name, pattern in step.save.items():
+        written = str(evaluate(pattern, scope))
+        match = re.search(written, text, re.MULTILINE)
+        if match is None:
+            return values, f"`save` found no match of {written!r} for {name!r}"
+        values[name] = match.group(1) if match.groups() else match.group()
+    return values, ""

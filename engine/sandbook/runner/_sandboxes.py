@@ -1,0 +1,332 @@
+"""The sandboxes of a run: made when first needed, kept alive, ended for certain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+import anyio
+from anyio.abc import TaskGroup
+
+from sandbook.api import (
+    JSON,
+    Arguments,
+    Bound,
+    Provider,
+    Sandbox,
+    SandboxInfo,
+    SandboxSpec,
+)
+from sandbook.chain import words_for
+from sandbook.errors import (
+    CreateUnknown,
+    NoProvider,
+    ProviderUnavailable,
+    SandbookError,
+    SandboxGone,
+    TeardownFailed,
+)
+from sandbook.expressions import evaluate
+from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
+from sandbook.runner._context import RunContext
+from sandbook.runner._reservations import Reservations
+from sandbook.runner._spec import make_spec
+
+DESTROY_TRIES = 3
+HEARTBEATS = 3
+"""Heartbeats in one lifetime."""
+SHORTEST_BEAT = 0.2
+LONGEST_BEAT = 30.0
+"""Seconds; the ledger's lease is renewed with each beat and lasts four of these."""
+
+
+class CannotStart(Exception):  # noqa: N818 (it carries the error; it is not one to show)
+    """No sandbox could be made: the run ends with the exit code of `error`."""
+
+    def __init__(self, error: SandbookError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(slots=True, kw_only=True)
+class Live:
+    """A sandbox in use."""
+
+    name: str
+    sandbox: Sandbox
+    provider: Provider
+    reservation: str
+    lifetime: float
+    env: Mapping[str, str]
+    expires_at: datetime | None
+    began: float
+    ended: bool = False
+
+    def as_json(self) -> dict[str, JSON]:
+        """The value of `sandbox` in an expression, and the fields of `create`."""
+        ref = self.sandbox.ref
+        return {"name": self.name, "id": ref.id, "provider": ref.provider}
+
+
+class Sandboxes:
+    """Sandboxes by name. A name that was torn down is not made again."""
+
+    def __init__(self, context: RunContext, tasks: TaskGroup) -> None:
+        self._context = context
+        self._tasks = tasks
+        self._live: dict[str, Live] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+        self._reservations = Reservations(context)
+
+    def names(self) -> tuple[str, ...]:
+        """The sandboxes that are alive."""
+        return tuple(name for name, live in self._live.items() if not live.ended)
+
+    def peek(self, name: str) -> Live | None:
+        """The sandbox, if it was made and lives."""
+        live = self._live.get(name)
+        return None if live is None or live.ended else live
+
+    async def get(self, name: str) -> Live:
+        """The sandbox, made now when it is the default one and new."""
+        async with self._locks.setdefault(name, anyio.Lock()):
+            live = self._live.get(name)
+            if live is None:
+                planned = self._planned(name)
+                return await self._make(planned, self._default_options(planned))
+            if live.ended:
+                raise SandboxGone(
+                    f"sandbox {name!r} was torn down above",
+                    provider=live.sandbox.ref.provider,
+                    operation="attach",
+                    ref=live.sandbox.ref,
+                )
+            return live
+
+    async def create(self, options: Arguments) -> Live:
+        """Make the sandbox that a `create` step describes."""
+        name = str(options.get("as") or MAIN)
+        async with self._locks.setdefault(name, anyio.Lock()):
+            planned = self._planned(name)
+            defaults = self._default_options(planned, creator=False)
+            return await self._make(planned, {**defaults, **options})
+
+    def _planned(self, name: str) -> PlannedSandbox:
+        return self._context.plan.sandboxes[name]
+
+    def _default_options(
+        self, planned: PlannedSandbox, *, creator: bool = True
+    ) -> dict[str, Bound]:
+        step = planned.created_by if creator else None
+        options = sandbox_options(self._context.runbook, step)
+        scope = self._context.scope()
+        return {key: evaluate(value, scope) for key, value in options.items()}  # type: ignore[arg-type]
+
+    async def _make(self, planned: PlannedSandbox, options: Arguments) -> Live:
+        selection = planned.selection
+        attempts = list(words_for(selection.passed_over))
+        for skipped in selection.passed_over:
+            self._tried(skipped.name, skipped.outcome, skipped.reason, 0.0)
+        for candidate in selection.candidates:
+            began = monotonic()
+            try:
+                live = await self._create(planned, candidate.name, options)
+            except ProviderUnavailable as error:
+                attempts.append((candidate.name, str(error)))
+                kind = type(error).__name__
+                self._tried(candidate.name, kind, str(error), monotonic() - began)
+            except SandbookError as error:
+                kind = type(error).__name__
+                self._tried(candidate.name, kind, str(error), monotonic() - began)
+                raise CannotStart(error) from error
+            else:
+                self._tried(candidate.name, "created", "", monotonic() - began)
+                return live
+        raise CannotStart(NoProvider(attempts, remedy="run `sandbook doctor`"))
+
+    def _tried(self, name: str, outcome: str, reason: str, seconds: float) -> None:
+        self._context.recorder.emit(
+            "provider.tried",
+            provider=name,
+            outcome=outcome,
+            reason=reason,
+            seconds=round(seconds, 4),
+        )
+
+    async def _create(
+        self, planned: PlannedSandbox, provider_name: str, options: Arguments
+    ) -> Live:
+        provider = self._context.installation.provider(provider_name)
+        reserved = await self._reservations.reserve(
+            provider_name, planned.name, options
+        )
+        spec = make_spec(self._context, planned, options, labels=reserved.labels)
+        self._context.recorder.emit(
+            "sandbox.creating",
+            name=planned.name,
+            provider=provider_name,
+            key=reserved.key,
+            reservation=reserved.id,
+        )
+        sandbox = await self._send_create(provider, spec, reserved.key, reserved.id)
+        live = Live(
+            name=planned.name,
+            sandbox=sandbox,
+            provider=provider,
+            reservation=reserved.id,
+            lifetime=spec.lifetime,
+            env=spec.env,
+            expires_at=None,
+            began=monotonic(),
+        )
+        self._live[planned.name] = live
+        self._tasks.start_soon(self._keep_alive, live)
+        await self._record(live)
+        return live
+
+    async def _record(self, live: Live) -> None:
+        # It exists: a cancellation now must not lose it between ledger and journal.
+        with anyio.CancelScope(shield=True):
+            info = await live.sandbox.info()
+            live.expires_at = info.expires_at
+            await self._reservations.bound(live.reservation, info)
+            facts = _facts(live.name, live.sandbox, info)
+            self._context.recorder.emit("sandbox.created", **facts)
+
+    async def _send_create(
+        self, provider: Provider, spec: SandboxSpec, key: str, reservation: str
+    ) -> Sandbox:
+        await self._reservations.sent(reservation)
+        try:
+            return await provider.create(spec, key=key)
+        except CreateUnknown:
+            adopted = await self._adopt(provider, spec.labels)
+            if adopted is None:
+                await self._reservations.refused(reservation)
+                raise
+            return adopted
+        except BaseException as error:
+            # A refusal proves that nothing was made; anything else leaves it open
+            # until somebody asks the provider.
+            if isinstance(error, SandbookError):
+                await self._reservations.refused(reservation)
+            else:
+                await self._reservations.uncertain(reservation)
+            raise
+
+    async def _adopt(
+        self, provider: Provider, labels: Mapping[str, str]
+    ) -> Sandbox | None:
+        """The sandbox that a create with a lost reply made after all."""
+        wanted = {"sandbook.reservation": labels["sandbook.reservation"]}
+        async for info in provider.list(wanted):
+            return await provider.attach(info.ref)
+        return None
+
+    async def _keep_alive(self, live: Live) -> None:
+        while not live.ended:
+            pause = min(live.lifetime / HEARTBEATS, LONGEST_BEAT)
+            await anyio.sleep(max(pause, SHORTEST_BEAT))
+            if not live.ended:
+                await self._beat(live)
+
+    async def _beat(self, live: Live) -> None:
+        try:
+            expires_at = await live.sandbox.extend(live.lifetime)
+        except SandbookError:
+            # The step that uses it finds out, with a better message than ours.
+            return
+        if expires_at is None or live.ended:
+            return
+        live.expires_at = expires_at
+        await self._reservations.renew(live.reservation, expires_at)
+        self._context.recorder.emit(
+            "sandbox.extended", name=live.name, expires_at=expires_at.isoformat()
+        )
+
+    async def end(self, name: str) -> None:
+        """Destroy a sandbox.
+
+        Raises:
+            TeardownFailed: It could not be; the message says until when it lives.
+        """
+        live = self.peek(name)
+        if live is None:
+            return
+        how = await self._destroy(live)
+        live.ended = True
+        await self._settle(live, how)
+
+    async def _destroy(self, live: Live) -> str:
+        for left in reversed(range(DESTROY_TRIES)):
+            try:
+                return await live.provider.destroy(live.sandbox.ref)
+            except SandbookError as error:
+                if not left:
+                    raise _not_destroyed(live, error) from error
+                await anyio.sleep(0.2)
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def leave(self, name: str) -> None:
+        """Let a sandbox live on until its end of life, without us."""
+        live = self.peek(name)
+        if live is None:
+            return
+        live.ended = True
+        await self._reservations.leave(live.reservation, keep_until=live.expires_at)
+        await live.sandbox.aclose()
+
+    async def _settle(self, live: Live, how: str) -> None:
+        seconds = monotonic() - live.began
+        await self._reservations.committed(live.reservation)
+        self._context.recorder.emit(
+            "sandbox.ended", name=live.name, how=how, seconds=math.ceil(seconds)
+        )
+        await live.sandbox.aclose()
+
+    async def quota(self) -> dict[str, JSON]:
+        """Sessions of this month used and allowed, by provider that was used."""
+        used: dict[str, JSON] = {}
+        for live in self._live.values():
+            provider = live.sandbox.ref.provider
+            used[provider] = await self._reservations.month_of(provider)
+        return used
+
+    def remaining(self) -> tuple[str, ...]:
+        """Sentences about what is alive, for somebody who leaves in a hurry."""
+        told: list[str] = []
+        for name in self.names():
+            live = self._live[name]
+            until = (
+                live.expires_at.isoformat(timespec="seconds")
+                if live.expires_at
+                else "?"
+            )
+            ref = live.sandbox.ref
+            told.append(f"sandbox {ref.id} ({ref.provider}) lives until {until}")
+        return tuple(told)
+
+
+def _facts(name: str, sandbox: Sandbox, info: SandboxInfo) -> dict[str, JSON]:
+    return {
+        "name": name,
+        "ref": sandbox.ref.to_json(),
+        "isolation": info.isolation,
+        "expires_at": info.expires_at.isoformat() if info.expires_at else None,
+        "home": sandbox.home,
+    }
+
+
+def _not_destroyed(live: Live, error: SandbookError) -> TeardownFailed:
+    until = live.expires_at or datetime.now(UTC)
+    return TeardownFailed(
+        f"sandbox {live.sandbox.ref.id} could not be ended ({error}); it lives until "
+        f"{until.isoformat(timespec='seconds')}",
+        provider=live.sandbox.ref.provider,
+        operation="destroy",
+        ref=live.sandbox.ref,
+        remedy=f"sandbook sandboxes kill {live.sandbox.ref.id}",
+    )

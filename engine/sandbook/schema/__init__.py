@@ -1,0 +1,63 @@
+"""What a runbook may contain: the common keys, composed with the verbs' own fragments.
+
+One description serves two readers. The loader walks the fragments themselves, since
+it must read each scalar by its `x-kind` and report every problem where it stands;
+editors get `runbook_schema`, plain JSON Schema. The part of JSON Schema that
+fragments may use: type, properties, additionalProperties, required, minProperties,
+items, minItems, enum, const, anyOf, pattern, minimum, maximum, $ref into the $defs
+of the fragment, and the keywords below.
+
+x-kind      how the text of a scalar is read (`sandbook.api.Schema`)
+x-static    no expression may stand here
+x-none      the text `none` may stand here, and means no limit
+x-line      takes the rest of its line as texts of the kinds line, shell and code do
+x-hash      ` #` in such a text is kept, with a warning
+x-names     the keys of the map are names
+x-env       … and not those that belong to Sandbook
+x-subjects  the names of expectations whose matchers are added to `properties`
+x-step      the scalar is the id of a step above
+x-steps     a list of steps
+"""
+
+from sandbook.schema._export import runbook_schema, write_schema
+from sandbook.schema._fragments import (
+    alternatives,
+    items_of,
+    kind_of,
+    others_of,
+    properties_of,
+    resolve,
+    words_of,
+)
+from sandbook.schema._keys import (
+    COMMON_FIELDS,
+    CREATE,
+    INPUT,
+    NAME_PATTERN,
+    STEP_KEYS,
+    SUBJECTS,
+    VERSION,
+    step_keys,
+    top_keys,
+)
+
+__all__ = [
+    "COMMON_FIELDS",
+    "CREATE",
+    "INPUT",
+    "NAME_PATTERN",
+    "STEP_KEYS",
+    "SUBJECTS",
+    "VERSION",
+    "alternatives",
+    "items_of",
+    "kind_of",
+    "others_of",
+    "properties_of",
+    "resolve",
+    "runbook_schema",
+    "step_keys",
+    "top_keys",
+    "words_of",
+    "write_schema",
+]

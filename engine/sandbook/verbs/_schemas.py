@@ -1,0 +1,48 @@
+"""Schema fragments that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sandbook.api import Schema
+
+TEXT: Final[Schema] = {"type": "string", "x-kind": "text"}
+LINE: Final[Schema] = {"type": "string", "x-kind": "line"}
+NAME: Final[Schema] = {"type": "string", "x-kind": "name"}
+BOOLEAN: Final[Schema] = {"type": "boolean", "x-kind": "boolean"}
+INTEGER: Final[Schema] = {"type": "integer", "x-kind": "integer"}
+NUMBER: Final[Schema] = {"type": "number", "x-kind": "number"}
+DURATION: Final[Schema] = {"type": "string", "x-kind": "duration"}
+SIZE: Final[Schema] = {"type": "string", "x-kind": "size"}
+NOTHING: Final[Schema] = {"type": "null"}
+TEXTS: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1}
+TEXT_MAP: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
+
+
+def described(schema: Schema, description: str, *examples: object) -> Schema:
+    """`schema` with what an editor shows for it."""
+    return {
+        **schema,
+        "description": description,
+        **({"examples": list(examples)} if examples else {}),
+    }
+
+
+def one_of(*names: str) -> Schema:
+    """One of these words."""
+    return {"type": "string", "x-kind": "text", "enum": list(names)}
+
+
+def any_of(*schemas: Schema) -> Schema:
+    """What fits one of these."""
+    return {"anyOf": list(schemas)}
+
+
+def a_map(properties: Mapping[str, Schema]) -> Schema:
+    """A map with just these keys."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }

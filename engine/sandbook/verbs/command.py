@@ -1,0 +1,203 @@
+"""`command`: run a shell text, or a program with its arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from sandbook.api import (
+    JSON,
+    Arguments,
+    Background,
+    BoundShell,
+    Capability,
+    ExecRequest,
+    ExecResult,
+    Failure,
+    Outcome,
+    Process,
+    Program,
+    Shell,
+    StepScope,
+    VerbSpec,
+)
+from sandbook.verbs import _arguments as get
+from sandbook.verbs._output import Transcript
+from sandbook.verbs._ready import wait_until_ready
+from sandbook.verbs._schemas import (
+    BOOLEAN,
+    DURATION,
+    INTEGER,
+    TEXT,
+    TEXTS,
+    a_map,
+    any_of,
+    described,
+    one_of,
+)
+
+SHELL_TEXT = {"type": "string", "x-kind": "shell"}
+
+SPEC = VerbSpec(
+    name="command",
+    summary="run a shell text, or a program with its arguments",
+    value=described(
+        any_of(SHELL_TEXT, TEXTS),
+        "a text is a shell script; a list is a program and its arguments, no shell",
+        "make test",
+        ["git", "clone", "${{ inputs.url }}"],
+    ),
+    keys={
+        "stdin": described(TEXT, "what the program reads; empty without it"),
+        "shell": described(
+            one_of("bash", "sh"), "which shell reads the text (default bash)"
+        ),
+        "user": described(TEXT, "who runs it, where the provider can change that"),
+        "background": described(
+            BOOLEAN, "go on once it is ready, or started; it is ended at teardown"
+        ),
+        "ready": described(
+            {
+                **a_map(
+                    {
+                        "port": described(INTEGER, "a port that accepts", 8080),
+                        "http": described(TEXT, "a URL that answers 200 to 399"),
+                        "output": described(TEXT, "a text that the program writes"),
+                        "command": described(SHELL_TEXT, "a shell text that passes"),
+                        "within": described(DURATION, "how long to wait", "60s"),
+                    }
+                ),
+                "minProperties": 1,
+            },
+            "when a background command counts as started",
+        ),
+    },
+    fields={
+        "exit": "exit code",
+        "stdout": "what it wrote to stdout",
+        "stderr": "what it wrote to stderr",
+        "output": "both, as they came",
+        "text": "stdout without line ends at its end",
+        "json": "stdout parsed, missing if it is not JSON",
+        "pid": "process id in the sandbox",
+    },
+    subjects=("exit", "stdout", "stderr", "output", "text", "json", "values", "file"),
+    own_timeout=True,
+)
+
+
+class Command:
+    """The verb."""
+
+    spec = SPEC
+
+    def requires(self, args: Mapping[str, object]) -> frozenset[Capability]:
+        """`exec`, and what the keys add to it."""
+        extra = {"stdin": "exec.stdin", "user": "exec.user"}
+        return frozenset(
+            {"exec"} | {need for key, need in extra.items() if key in args}
+        )
+
+    async def run(self, step: StepScope) -> Outcome:
+        """Start the program and wait for its end, or until it is ready."""
+        sandbox = await step.sandbox()
+        process = await sandbox.start(_request(step))
+        step.attached("process", process.key)
+        if get.flag(step.args, "background"):
+            return await self._background(step, process)
+        transcript = Transcript(step.show)
+        async for chunk in process.output():
+            transcript.add(chunk)
+        result = await process.wait()
+        return Outcome(
+            fields=_fields(transcript, process, result),
+            failure=failure_of(result, step.timeout, transcript),
+        )
+
+    async def _background(self, step: StepScope, process: Process) -> Outcome:
+        transcript = Transcript(step.show)
+        ended: list[ExecResult] = []
+
+        def fields() -> Mapping[str, JSON]:
+            return _fields(transcript, process, ended[0] if ended else None)
+
+        step.keep_running(
+            Background(
+                process=process,
+                on_chunk=transcript.add,
+                on_end=ended.append,
+                fields=fields,
+            )
+        )
+        failure = await wait_until_ready(step, transcript, ended)
+        return Outcome(fields=fields(), failure=failure)
+
+
+def _request(step: StepScope) -> ExecRequest:
+    program, env = _program(step.args)
+    background = get.flag(step.args, "background")
+    stdin = get.optional_text(step.args, "stdin")
+    return ExecRequest(
+        program=program,
+        key=step.key,
+        stdin=None if stdin is None else stdin.encode(),
+        env={**step.env, **env},
+        cwd=step.cwd,
+        user=get.optional_text(step.args, "user"),
+        timeout=None if background else step.timeout,
+        background=background,
+    )
+
+
+def _program(args: Arguments) -> tuple[Program, Mapping[str, str]]:
+    value = args["command"]
+    if isinstance(value, BoundShell):
+        return Shell(text=value.text, dialect=_dialect(args)), value.env
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(get.as_text(item, "command") for item in value), {}
+    return Shell(text=get.as_text(value, "command"), dialect=_dialect(args)), {}
+
+
+def _dialect(args: Arguments) -> Literal["bash", "sh"]:
+    return "sh" if get.text(args, "shell") == "sh" else "bash"
+
+
+def _fields(
+    transcript: Transcript, process: Process, result: ExecResult | None
+) -> dict[str, JSON]:
+    fields: dict[str, JSON] = {
+        **transcript.fields(),
+        "exit": result.code if result else None,
+        "pid": process.pid,
+    }
+    try:
+        fields["json"] = json.loads(transcript.text("stdout"))
+    except ValueError:
+        return fields
+    return fields
+
+
+def failure_of(
+    result: ExecResult, timeout: float | None, transcript: Transcript
+) -> Failure | None:
+    """Why an ended program counts as failed; `transcript` has its last words."""
+    if result.end == "timed_out":
+        return Failure(
+            cause=f"it was still running after {timeout:g} s", kind="timeout"
+        )
+    if result.end == "lost":
+        return Failure(cause="the sandbox was lost while it ran", kind="lost")
+    if result.code == 0:
+        return None
+    return Failure(
+        cause=_words_for(result) + transcript.last_words(), kind="exit", subject="exit"
+    )
+
+
+def _words_for(result: ExecResult) -> str:
+    if result.end == "signalled" and result.code is not None:
+        return f"it was ended by signal {result.code - 128} (exit code {result.code})"
+    known = {126: "not executable", 127: "command not found"}
+    why = known.get(result.code or 0)
+    return f"exit code {result.code}" + (f" ({why})" if why else "")

@@ -1,0 +1,84 @@
+"""The local provider: sandboxes on this computer, made of Linux namespaces.
+
+This module only describes it. What works with a sandbox is loaded on first use.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import MappingProxyType
+
+from sandbook.api import Capabilities, ProviderInfo, Settings, hookimpl
+
+_NATIVE = frozenset(
+    {
+        "exec",
+        "exec.bytes",
+        "exec.stdin",
+        "exec.signal",
+        "exec.attach",
+        "files",
+        "files.stream",
+        "net.off",
+        "net.egress",
+        "net.allow",
+        "attach",
+        "labels",
+        "lifetime",
+        "lifetime.extend",
+        "limits.pids",
+        "limits.disk",
+    }
+)
+
+_SETTINGS_SCHEMA = MappingProxyType(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "allow_host_network": {
+                "type": "boolean",
+                "description": "let a runbook use this computer's own network",
+            },
+            "uid_base": {
+                "type": "integer",
+                "minimum": 65536,
+                "maximum": 4294836224,
+                "description": "first of the 65536 uids that root gives to sandboxes",
+            },
+        },
+    }
+)
+
+
+@cache
+def _enforced() -> frozenset[str]:
+    """Limits that need control groups, which are made for trial."""
+    if sys.platform != "linux":
+        return frozenset()
+    # Not before it is asked: it loads what only sandboxes need.
+    from sandbook_local.cgroups import enforceable
+
+    return enforceable()
+
+
+def _capabilities(_settings: Settings) -> Capabilities:
+    return Capabilities(native=_NATIVE | _enforced(), isolation="process")
+
+
+INFO = ProviderInfo(
+    name="local",
+    api_version=1,
+    summary="this computer, by Linux namespaces; shares its kernel",
+    factory="sandbook_local.provider:LocalProvider",
+    settings_schema=_SETTINGS_SCHEMA,
+    credentials=(),
+    capabilities=_capabilities,
+)
+
+
+@hookimpl
+def sandbook_provider() -> ProviderInfo:
+    """Describe the local provider."""
+    return INFO

@@ -1,0 +1,1 @@
+"""What runs in the supervisor and in the sandbox: standard library, lean imports."""

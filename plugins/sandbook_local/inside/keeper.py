@@ -1,0 +1,202 @@
+"""One keeper for each command: it starts it, adopts its orphans, reports its end.
+
+A keeper lives as long as anything its command started, so that even a process which
+left its session and lost its parents is still found below it.
+"""
+
+# pathlib would add a third to the supervisor's start
+# ruff: noqa: PTH110
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+from struct import Struct
+
+from sandbook_local.inside import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+REPORT = Struct("=ci")
+"""What goes through the status pipe: a letter and a number.
+
+s: started, with its pid. e: could not be executed, errno. c: its folder could not be
+entered, errno. n: no process could be made, errno. x: ended, wait status.
+"""
+
+MISSING = 127
+NOT_EXECUTABLE = 126
+
+_OPEN_FILES = 4096
+_DEFAULTS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGTERM,
+)
+
+
+class Order:
+    """A command to start; `shell` holds a text instead of `argv`."""
+
+    __slots__ = ("argv", "cwd", "env", "processes", "shell")
+
+    def __init__(
+        self,
+        *,
+        argv: list[str],
+        shell: tuple[str, bool, bool] | None,
+        env: dict[str, str],
+        cwd: str,
+        processes: int,
+    ) -> None:
+        self.argv = argv
+        self.shell = shell
+        self.env = env
+        self.cwd = cwd
+        self.processes = processes
+
+
+class Streams:
+    """The descriptors of a command; `stdin` None is /dev/null."""
+
+    __slots__ = ("status", "stderr", "stdin", "stdout")
+
+    def __init__(
+        self, status: int, stdout: int, stderr: int, stdin: int | None
+    ) -> None:
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+        self.stdin = stdin
+
+    def close(self) -> None:
+        """Close them all."""
+        for descriptor in (self.status, self.stdout, self.stderr, self.stdin):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def keep(order: Order, streams: Streams) -> NoReturn:
+    """Be the keeper of one command."""
+    try:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        _watch(_start(order, streams), streams.status)
+    finally:
+        os._exit(1)
+
+
+def _start(order: Order, streams: Streams) -> int:
+    reading, writing = os.pipe()
+    try:
+        leader = os.fork()
+    except OSError as error:
+        _report(streams.status, b"n", error.errno or 0)
+        os._exit(0)
+    if leader == 0:
+        _lead(order, streams, writing)
+    os.close(writing)
+    for descriptor in (streams.stdout, streams.stderr, streams.stdin):
+        if descriptor is not None:
+            os.close(descriptor)
+    refusal = os.read(reading, REPORT.size)
+    os.close(reading)
+    if refusal:
+        os.write(streams.status, refusal)
+    else:
+        _report(streams.status, b"s", leader)
+    return leader
+
+
+def _watch(leader: int, status: int) -> None:
+    while True:
+        try:
+            pid, ended = os.wait()
+        except ChildProcessError:
+            os._exit(0)
+        if pid == leader:
+            _report(status, b"x", ended)
+
+
+def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
+    letter = b"e"
+    try:
+        os.setsid()
+        _wire(streams)
+        for signum in _DEFAULTS:
+            signal.signal(signum, signal.SIG_DFL)
+        os.umask(0o022)
+        _limit(order.processes)
+        letter = b"c"
+        os.chdir(order.cwd)
+        letter = b"e"
+        _execute(_program(order), order.env)
+    except OSError as error:
+        _report(trouble, letter, error.errno or 0)
+    except ValueError:
+        _report(trouble, b"e", errno.EINVAL)
+    finally:
+        os._exit(MISSING)
+
+
+def _wire(streams: Streams) -> None:
+    stdin = streams.stdin
+    if stdin is None:
+        stdin = os.open("/dev/null", os.O_RDONLY)
+    for source, target in ((stdin, 0), (streams.stdout, 1), (streams.stderr, 2)):
+        os.dup2(source, target, inheritable=True)
+
+
+def _limit(processes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
+def _program(order: Order) -> list[str]:
+    if order.shell is None:
+        return order.argv
+    text, strict, wants_bash = order.shell
+    if wants_bash and os.path.exists("/bin/bash"):
+        return ["/bin/bash", *(["-eo", "pipefail"] if strict else []), "-c", text]
+    return ["/bin/sh", *(["-e"] if strict else []), "-c", text]
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> None:
+    """Replace this process; raises what execvp(3) would give as errno."""
+    name = argv[0]
+    if "/" in name:
+        _execute_file(name, argv, env)
+    trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for folder in env.get("PATH", os.defpath).split(":"):
+        try:
+            _execute_file(f"{folder or '.'}/{name}", argv, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            trouble = error  # type: ignore[assignment]
+    raise trouble
+
+
+def _execute_file(path: str, argv: list[str], env: dict[str, str]) -> None:
+    try:
+        os.execve(path, argv, env)  # noqa: S606 (its whole purpose)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script without a first line: shells and execvp(3) give it to sh.
+        os.execve("/bin/sh", ["/bin/sh", path, *argv[1:]], env)  # noqa: S606
+
+
+def _report(descriptor: int, letter: bytes, number: int) -> None:
+    os.write(descriptor, REPORT.pack(letter, number))

@@ -1,0 +1,257 @@
+"""What clients may ask of a supervisor, and what it answers.
+
+One request a connection. The first frame names the version of this protocol; an
+answer holds `error` (the name of a class of `sandbook.errors`) when it was refused.
+"""
+
+from __future__ import annotations
+
+import _socket
+import signal
+
+from sandbook_local.inside import command, frames, spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbook_local.inside.command import Command
+    from sandbook_local.inside.frames import Frame, Message
+    from sandbook_local.inside.peer import Peer
+    from sandbook_local.inside.supervisor import Supervisor
+
+PROTOCOL = 1
+
+_SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
+_KEPT_LIMIT = 1 << 30
+_CWD = "c"
+
+
+class Feed:
+    """Sends one client the output of one command, in order, as it can take it."""
+
+    def __init__(self, target: Command, peer: Peer, after: int) -> None:
+        self._command = target
+        self._peer = peer
+        self._after = after
+        self._cursors = {n: spool.Cursor(s) for n, s in target.streams.items()}
+        self._told_end = False
+
+    def start(self) -> None:
+        """Become the command's consumer; the one before is told."""
+        older = self._command.consumer
+        if isinstance(older, Feed):
+            older.replace()
+        self._command.consumer = self
+        self._peer.source = self._pull
+        self._peer.when_closed.append(self._leave)
+        self.advance()
+
+    def replace(self) -> None:
+        """Tell the client that a newer one reads now."""
+        self._peer.source = None
+        _refuse(self._peer, "ConnectionLost", "another reader took over this output")
+
+    def lag(self) -> int:
+        """Kept bytes that it has not taken yet."""
+        return sum(s.total - self.needs(n) for n, s in self._command.streams.items())
+
+    def needs(self, stream: str) -> int:
+        """The first byte of a stream that it has not taken yet."""
+        return self._cursors[stream].position
+
+    def advance(self) -> None:
+        """Take what is new."""
+        self._peer.flush()
+        if self._told_end:
+            self._peer.finish()
+
+    def _pull(self) -> bytes | None:
+        found = self._next()
+        if found is not None:
+            name, piece = found
+            told: Message = {"seq": piece.seq, "stream": name, "at": piece.at}
+            return frames.pack(told, piece.data)
+        if self._command.end is None or self._told_end:
+            return None
+        self._told_end = True
+        return frames.pack({"end": True})
+
+    def _next(self) -> tuple[str, spool.Piece] | None:
+        while True:
+            shown = [(c.peek(), name) for name, c in self._cursors.items()]
+            ready = [(piece.seq, name, piece) for piece, name in shown if piece]
+            if not ready:
+                return None
+            seq, name, piece = min(ready)
+            self._cursors[name].take()
+            self._command.release()
+            if seq > self._after:
+                return name, piece
+
+    def _leave(self) -> None:
+        if self._command.consumer is self:
+            self._command.consumer = None
+            self._command.release()
+
+
+class Service:
+    """Answers requests."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def serve(self, peer: Peer, frame: Frame) -> None:
+        """Answer one request."""
+        message = frame.message
+        if message.get("api") != PROTOCOL:
+            text = f"this sandbox speaks version {PROTOCOL}, not {message.get('api')!r}"
+            _refuse(peer, "Unsupported", text)
+            return
+        if self._serve_sandbox(peer, frame):
+            return
+        if message.get("do") == "start":
+            self._start(peer, frame)
+            return
+        target = self._supervisor.commands.get(frames.text(message, "key"))
+        if target is None:
+            _answer(peer, {"known": False})
+        else:
+            self._serve_command(peer, message, target)
+
+    def _serve_sandbox(self, peer: Peer, frame: Frame) -> bool:
+        match frames.text(frame.message, "do"):
+            case "info":
+                _answer(peer, self._supervisor.describe())
+            case "extend":
+                self._supervisor.extend(frames.number(frame.message, "lifetime"))
+                _answer(peer, self._supervisor.describe())
+            case "destroy":
+                self._supervisor.end("destroyed")
+            case "channel":
+                self._open_channel(peer)
+            case _:
+                return False
+        return True
+
+    def _serve_command(self, peer: Peer, message: Message, target: Command) -> None:
+        match frames.text(message, "do"):
+            case "find":
+                _answer(peer, _describe(target))
+            case "output":
+                Feed(target, peer, frames.whole(message, "after")).start()
+            case "wait":
+                target.when_ended(lambda: _send_result(peer, target))
+            case "signal":
+                number = _SIGNALS[frames.text(message, "name")]
+                _answer(peer, {"signalled": target.signal(number)})
+            case "stop":
+                target.stop()
+                _answer(peer, {})
+            case "stdin":
+                _pass_stdin(peer, target)
+            case "end_input":
+                target.close_input()
+                _answer(peer, {})
+            case other:
+                raise frames.ProtocolError(f"unknown request {other!r}")
+
+    def _start(self, peer: Peer, frame: Frame) -> None:
+        message = frame.message
+        key = frames.text(message, "key")
+        target = self._supervisor.commands.get(key)
+        known = target is not None
+        if target is None:
+            target = self._begin(key, frame)
+        started = target
+        target.when_started(lambda: self._tell_start(peer, started, known=known))
+
+    def _begin(self, key: str, frame: Frame) -> Command:
+        message = frame.message
+        limits = command.Limits(
+            timeout=frames.optional_number(message, "timeout"),
+            grace=frames.number(message, "grace"),
+            head=min(frames.whole(message, "head"), _KEPT_LIMIT),
+            tail=min(frames.whole(message, "tail"), _KEPT_LIMIT),
+        )
+        argv = frames.texts(message, "argv")
+        shell = frames.optional_text(message, "shell")
+        order: Message = {
+            "argv": argv,
+            "shell": shell,
+            "strict": message.get("strict") is True,
+            "bash": message.get("bash") is True,
+            "env": self._supervisor.plan.env | frames.mapping(message, "env"),
+            "cwd": self._supervisor.resolve(frames.optional_text(message, "cwd")),
+        }
+        stdin = frame.descriptors[0] if frame.descriptors else None
+        if message.get("pipe") is True:
+            stdin = -1
+        program = argv[0] if shell is None and argv else "sh"
+        return self._supervisor.start(
+            key, order, limits=limits, stdin=stdin, program=program
+        )
+
+    def _tell_start(self, peer: Peer, target: Command, *, known: bool) -> None:
+        if target.refusal is None:
+            _answer(peer, _describe(target) | {"again": known})
+            return
+        self._supervisor.commands.pop(target.key, None)
+        letter, number = target.refusal
+        kind = "cwd" if letter == _CWD else "arguments"
+        peer.send({"refused": kind, "errno": number})
+        peer.finish()
+
+    def _open_channel(self, peer: Peer) -> None:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            self._supervisor.order({"do": "worker"}, [theirs.fileno()])
+        finally:
+            theirs.close()
+        peer.send({}, descriptors=[ours.detach()])
+        peer.finish()
+
+
+def _answer(peer: Peer, message: Message) -> None:
+    peer.send(message)
+    peer.finish()
+
+
+def _refuse(peer: Peer, error: str, text: str) -> None:
+    _answer(peer, {"error": error, "text": text})
+
+
+def _describe(target: Command) -> Message:
+    return {"known": True, "pid": target.pid, "ended": target.end is not None}
+
+
+def _pass_stdin(peer: Peer, target: Command) -> None:
+    import os
+
+    copies = [] if target.stdin is None else [os.dup(target.stdin)]
+    peer.send({"open": bool(copies)}, descriptors=copies)
+    peer.finish()
+
+
+def _send_result(peer: Peer, target: Command) -> None:
+    """Send how it ended and then, piece by piece, what was kept of its output."""
+    kept: Message = {
+        name: {
+            "total": s.total,
+            "head": sum(map(len, s.head())),
+            "tail": sum(map(len, s.tail())),
+        }
+        for name, s in target.streams.items()
+    }
+    told: Message = {"end": target.end, "code": target.code, "seconds": target.seconds}
+    pieces = _kept_pieces(target)
+    peer.source = lambda: next(pieces, None)
+    peer.send({**told, "limit": target.limit, "kept": kept})
+    peer.finish()
+
+
+def _kept_pieces(target: Command) -> Iterator[bytes]:
+    for stream in target.streams.values():
+        for part in (stream.head(), stream.tail()):
+            for data in part:
+                yield frames.pack({}, data)

@@ -1,0 +1,183 @@
+"""What a sandbox of this computer is made of: the plan its supervisor gets.
+
+The system is shown read-only; of `/etc` only what programs need and nobody minds.
+The interpreter that runs the engine is there too, wherever it lives, under a private
+environment that comes first on `PATH`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from sandbook.api import SandboxSpec
+from sandbook_local.inside.plan import CODE
+
+HOME = "/home/user"
+WORKDIR = f"{HOME}/work"
+DEFAULT_DISK = 1 << 30
+DEFAULT_PIDS = 512
+PROXY_URL = "http://127.0.0.1:3128"
+
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_WHOLE = ("/usr", "/nix/store", "/gnu/store")
+_ETC = (
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "fonts",
+    "inputrc",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "magic",
+    "mime.types",
+    "pki/ca-trust/extracted",
+    "pki/tls/cert.pem",
+    "pki/tls/certs",
+    "pki/tls/openssl.cnf",
+    "protocols",
+    "services",
+    "ssl/cert.pem",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+)
+_RESOLVER = "/etc/resolv.conf"
+_USERS = """\
+root:x:0:0::/root:/bin/sh
+user:x:1000:1000::/home/user:/bin/sh
+nobody:x:65534:65534::/:/bin/false
+"""
+_FILES = (
+    ("/etc/passwd", _USERS),
+    ("/etc/group", "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n"),
+    ("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
+    ("/etc/hostname", "sandbox\n"),
+    (_RESOLVER, ""),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+)  # fmt: skip
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+Rows = list[list[str]]
+
+
+def environment(spec: SandboxSpec) -> dict[str, str]:
+    """What every command of the sandbox finds set."""
+    env = {
+        "PATH": f"{HOME}/.venv/bin:{_PATH}",
+        "HOME": HOME,
+        "USER": "user",
+        "LOGNAME": "user",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "TMPDIR": "/tmp",  # noqa: S108 (the sandbox's own)
+    }
+    if spec.network not in ("off", "host"):
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            env[name] = env[name.upper()] = PROXY_URL
+        env["no_proxy"] = env["NO_PROXY"] = "localhost,127.0.0.1,::1"
+    return env | dict(spec.env)
+
+
+def read_only() -> tuple[Rows, Rows]:
+    """The binds (source, target) and the links (text, path) of the system."""
+    binds, links = map(list, _system())
+    places = {os.path.realpath(p) for p in (sys.base_prefix, sys.prefix)}
+    places |= {sys.base_prefix, sys.prefix}
+    for place in sorted(places):
+        if not _is_shown(place, binds):
+            binds.append([place, place])
+    binds.append([str(Path(__file__).parent / "inside"), CODE])
+    return binds, links
+
+
+def files(*, resolver: bool) -> Rows:
+    """The synthetic files of `/etc`: path and text."""
+    return [list(row) for row in _FILES if resolver or row[0] != _RESOLVER]
+
+
+def resolver() -> Rows:
+    """The bind that lets names be found on the host's own network."""
+    path = os.path.realpath(_RESOLVER)
+    return [[path, _RESOLVER]] if Path(path).is_file() else []
+
+
+def home() -> tuple[Rows, Rows]:
+    """The links (text, path) and files (path, text) of the private environment.
+
+    Made by hand, since `venv` takes a hundred times as long.
+    """
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = f".venv/lib/{python}/site-packages"
+    executable = _base_executable()
+    links = [
+        [executable, f".venv/bin/{name}"] for name in ("python", "python3", python)
+    ]
+    version = ".".join(map(str, sys.version_info[:3]))
+    settings = f"home = {Path(executable).parent}\nversion = {version}\n"
+    settings += "include-system-site-packages = false\n"
+    rows = [[".venv/pyvenv.cfg", settings], [f"{packages}/.keep", ""]]
+    wheel = _pip_wheel()
+    if wheel:
+        script = f"#!{HOME}/.venv/bin/python\nimport sys\n"
+        script += "from pip._internal.cli.main import main\nsys.exit(main())\n"
+        rows.append([f"{packages}/bundled-pip.pth", f"{wheel}\n"])
+        rows += [[f".venv/bin/{name}", script] for name in ("pip", "pip3")]
+    return links, rows
+
+
+@cache
+def _system() -> tuple[Rows, Rows]:
+    binds = [[path, path] for path in _WHOLE if Path(path).is_dir()]
+    links: Rows = []
+    for path in _SYSTEM:
+        _show(path, binds, links)
+    for name in _ETC:
+        _show(f"/etc/{name}", binds, links)
+    return binds, links
+
+
+def _show(path: str, binds: Rows, links: Rows) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode) and _is_shown(os.path.realpath(path), binds):
+        links.append([str(Path(path).readlink()), path])
+    elif os.access(path, os.R_OK):
+        binds.append([os.path.realpath(path), path])
+
+
+def _is_shown(path: str, binds: Rows) -> bool:
+    return any(f"{path}/".startswith(f"{target}/") for _, target in binds)
+
+
+def _base_executable() -> str:
+    found: object = getattr(sys, "_base_executable", None)
+    return found if isinstance(found, str) and found else sys.executable
+
+
+def base_executable() -> str:
+    """The interpreter below the engine's virtual environment."""
+    return _base_executable()
+
+
+@cache
+def _pip_wheel() -> str | None:
+    for folder in _wheel_folders():
+        wheels = sorted(folder.glob("pip-*.whl"))
+        if wheels:
+            return str(wheels[-1])
+    return None
+
+
+def _wheel_folders() -> Iterator[Path]:
+    yield Path(os.__file__).parent / "ensurepip" / "_bundled"
+    yield Path("/usr/share/python-wheels")

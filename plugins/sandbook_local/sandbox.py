@@ -1,0 +1,286 @@
+"""A local sandbox, as its client sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import anyio
+from anyio import to_thread
+
+from sandbook.api import (
+    Code,
+    CodeContext,
+    ExecRequest,
+    PortUrl,
+    Pty,
+    PtyRequest,
+    SandboxInfo,
+    SandboxRef,
+    Shell,
+    SnapshotRef,
+    Watch,
+    WatchRequest,
+)
+from sandbook.errors import (
+    AccessDenied,
+    FileMissing,
+    NotAFolder,
+    SpecRejected,
+    Unsupported,
+)
+from sandbook_local import folders
+from sandbook_local.connection import Ended, request
+from sandbook_local.files import LocalFiles
+from sandbook_local.inside import frames
+from sandbook_local.inside.frames import Frame, Message
+from sandbook_local.process import LocalProcess, lost
+
+_STOP_TIMEOUT = 5.0
+_USER = "user"
+_CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}
+
+
+class LocalSandbox:
+    """One sandbox of this computer."""
+
+    def __init__(
+        self, folder: Path, info: SandboxInfo, *, home: str, workdir: str
+    ) -> None:
+        self.ref: SandboxRef = info.ref
+        self.home = home
+        self.workdir = workdir
+        self.files = LocalFiles(
+            self.open_channel, ref=info.ref, home=home, workdir=workdir
+        )
+        self._folder = folder
+
+    async def start(self, request: ExecRequest) -> LocalProcess:
+        """Start a program, or return the one that has this key.
+
+        The whole of `stdin` is taken before the program starts, so that it reads to
+        its end even when we die; to converse with a program use "pipe".
+
+        Raises:
+            FileMissing, NotAFolder, AccessDenied: The folder it was to start in.
+            SpecRejected: Its arguments and variables are too long, or hold NUL.
+        """
+        self._refuse(request)
+        stdin = await _take_stdin(request)
+        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
+        try:
+            answer = await self._start(request, stdin, process)
+        finally:
+            if stdin is not None:
+                os.close(stdin)
+        self._check_start(answer, request)
+        process.pid = _pid(answer)
+        return process
+
+    async def find(self, key: str) -> LocalProcess | None:
+        """The program with this key, running or ended."""
+        answer = await self._call("exec.find", {"do": "find", "key": key})
+        if answer.get("known") is not True:
+            return None
+        return LocalProcess(self._folder, self.ref, key=key, pid=_pid(answer))
+
+    async def extend(self, lifetime: float) -> datetime | None:
+        """Live at least `lifetime` seconds from now; never shortens."""
+        answer = await self._call("extend", {"do": "extend", "lifetime": lifetime})
+        return datetime.fromtimestamp(frames.number(answer, "expires_at"), UTC)
+
+    async def info(self) -> SandboxInfo:
+        """Its state, labels and end of life."""
+        await self._call("info", {"do": "info"})
+        found = folders.read_info(self._folder)
+        if found is None:
+            raise lost(self._folder, self.ref, "info")
+        return found
+
+    async def aclose(self) -> None:
+        """Detach; the sandbox lives on."""
+        await self.files.aclose()
+
+    async def open_channel(self) -> socket.socket:
+        """A connection to a new file server inside."""
+        frame = await self._exchange("files", {"do": "channel"})
+        if not frame.descriptors:
+            raise lost(self._folder, self.ref, "files")
+        return socket.socket(fileno=frame.descriptors.pop())
+
+    async def code(self, request: CodeContext) -> Code:
+        """Not offered yet."""
+        self._unsupported("code", f"no interpreter for {request.language!r} here")
+
+    async def pty(self, request: PtyRequest) -> Pty:
+        """Not offered yet."""
+        self._unsupported("pty", f"no terminal for {request.argv[0]!r} here")
+
+    async def attach_pty(self, id: str) -> Pty:
+        """Not offered yet."""
+        self._unsupported("pty", f"no terminal {id!r} here")
+
+    def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
+        """Not offered yet."""
+        self._unsupported("watch", f"cannot watch {request.path!r} here")
+
+    async def port(self, number: int) -> PortUrl:
+        """Not offered yet."""
+        self._unsupported("port", f"port {number} cannot be reached from here")
+
+    async def pause(self) -> None:
+        """Not offered yet."""
+        self._unsupported("pause", "a local sandbox cannot be paused")
+
+    async def snapshot(self, name: str) -> SnapshotRef:
+        """Not offered yet."""
+        self._unsupported("snapshot", f"no snapshot {name!r} can be made here")
+
+    def _refuse(self, request: ExecRequest) -> None:
+        if request.user not in (None, _USER):
+            self._unsupported(
+                "exec", f"cannot run as {request.user!r}: there is only {_USER!r}"
+            )
+        if request.program == ():
+            self._reject("a program without a name", "name the program to run")
+        texts = [
+            *_program(request),
+            *request.env,
+            *request.env.values(),
+            request.cwd or "",
+        ]
+        if any("\0" in text for text in texts):
+            self._reject(
+                "a NUL in an argument or variable",
+                "pass such data through stdin or a file",
+            )
+
+    async def _start(
+        self, request_: ExecRequest, stdin: int | None, process: LocalProcess
+    ) -> Message:
+        message = _order(request_)
+        try:
+            descriptors = [] if stdin is None else [stdin]
+            return (await self._exchange("exec.start", message, descriptors)).message
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(_STOP_TIMEOUT, shield=True):
+                await self._call("exec.start", {"do": "stop", "key": process.key})
+            raise
+
+    def _check_start(self, answer: Message, request: ExecRequest) -> None:
+        refused = answer.get("refused")
+        if refused is None:
+            return
+        if refused != "cwd":
+            self._reject(
+                "the arguments and variables are too long for this computer",
+                "pass large data through stdin or a file",
+            )
+        number = frames.whole(answer, "errno")
+        error = _CWD_ERRORS.get(number, AccessDenied)(
+            f"cannot start in {request.cwd!r}: {os.strerror(number).lower()}",
+            provider=self.ref.provider,
+            operation="exec.start",
+            ref=self.ref,
+            remedy="make the folder first, or name one that is there",
+        )
+        error.errno, error.filename = number, request.cwd
+        raise error
+
+    async def _call(self, operation: str, message: Message) -> Message:
+        return (await self._exchange(operation, message)).message
+
+    async def _exchange(
+        self, operation: str, message: Message, descriptors: list[int] | None = None
+    ) -> Frame:
+        try:
+            frame = await request(self._folder, message, descriptors=descriptors or ())
+        except (Ended, frames.ProtocolError) as error:
+            raise lost(self._folder, self.ref, operation) from error
+        if frame.message.get("error") is not None:
+            self._unsupported(operation, frames.text(frame.message, "text"))
+        return frame
+
+    def _reject(self, text: str, remedy: str) -> NoReturn:
+        raise SpecRejected(
+            text,
+            provider=self.ref.provider,
+            operation="exec.start",
+            ref=self.ref,
+            sent="no",
+            remedy=remedy,
+        )
+
+    def _unsupported(self, operation: str, text: str) -> NoReturn:
+        raise Unsupported(
+            text,
+            provider=self.ref.provider,
+            operation=operation,
+            ref=self.ref,
+            sent="no",
+            remedy="use another provider: `sandbook providers` shows what each can do",
+        )
+
+
+def _program(request: ExecRequest) -> tuple[str, ...]:
+    program = request.program
+    return (program.text,) if isinstance(program, Shell) else program
+
+
+def _order(request: ExecRequest) -> Message:
+    program = request.program
+    shell: Mapping[str, object] = {"argv": _program(request), "shell": None}
+    if isinstance(program, Shell):
+        bash = program.dialect == "bash"
+        shell = {
+            "argv": (),
+            "shell": program.text,
+            "strict": program.strict,
+            "bash": bash,
+        }
+    return {
+        **shell,
+        "do": "start",
+        "key": request.key,
+        "env": dict(request.env),
+        "cwd": request.cwd,
+        "pipe": request.stdin == "pipe",
+        "timeout": request.timeout,
+        "grace": request.grace,
+        "head": request.head,
+        "tail": request.tail,
+    }
+
+
+def _pid(answer: Message) -> int | None:
+    pid = answer.get("pid")
+    return pid if isinstance(pid, int) else None
+
+
+async def _take_stdin(request: ExecRequest) -> int | None:
+    """A descriptor that reads the whole input, None for no input or a pipe."""
+    source = request.stdin
+    if source is None or isinstance(source, str):
+        return None
+    if isinstance(source, bytes):
+        with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
+            file.write(source)
+            return _read_only(file)
+    with tempfile.TemporaryFile() as spool:
+        async for data in source:
+            await to_thread.run_sync(spool.write, data)
+        return _read_only(spool)
+
+
+def _read_only(file: BinaryIO) -> int:
+    """Another descriptor of this file, at its start, that cannot write to it."""
+    file.flush()
+    # Programs may open /dev/stdin anew, as the sandbox's user.
+    os.fchmod(file.fileno(), 0o444)
+    return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)

@@ -1,0 +1,115 @@
+"""Real sandboxes in a folder of each test, gone at its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from sandbook.api import ExecRequest, ExecResult, SandboxSpec, Settings, Shell
+from sandbook_local.provider import LocalProvider
+from sandbook_local.sandbox import LocalSandbox
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces")
+
+Create = Callable[..., Awaitable[LocalSandbox]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """We promise asyncio only."""
+    return "asyncio"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation of its own."""
+    return Settings(state=tmp_path / "state", cache=tmp_path / "cache")
+
+
+@pytest.fixture
+async def provider(settings: Settings) -> AsyncIterator[LocalProvider]:
+    """A provider whose sandboxes end with the test."""
+    made = LocalProvider(settings)
+    yield made
+    async for info in made.list({}):
+        await made.destroy(info.ref)
+
+
+@pytest.fixture
+def create(provider: LocalProvider) -> Create:
+    """Makes a sandbox; `spec` fields as keywords."""
+    count = iter(range(1_000))
+
+    async def make(**fields: object) -> LocalSandbox:
+        spec = SandboxSpec(**{"network": "off", **fields})  # type: ignore[arg-type]
+        return await provider.create(spec, key=f"test-{next(count)}")
+
+    return make
+
+
+@pytest.fixture
+async def sandbox(create: Create) -> LocalSandbox:
+    """A sandbox without network."""
+    return await create()
+
+
+_keys = iter(range(1_000_000))
+
+
+def shell(text: str, *, key: str | None = None, **fields: object) -> ExecRequest:
+    """A request for a shell text, under a key of its own."""
+    key = key or f"key-{os.getpid()}-{next(_keys)}"
+    return ExecRequest(program=Shell(text=text), key=key, **fields)  # type: ignore[arg-type]
+
+
+def argv(*program: str, **fields: object) -> ExecRequest:
+    """A request for a program, under a key of its own."""
+    key = f"key-{os.getpid()}-{next(_keys)}"
+    return ExecRequest(program=program, key=key, **fields)  # type: ignore[arg-type]
+
+
+async def run(sandbox: LocalSandbox, request: ExecRequest | str) -> ExecResult:
+    """Run to the end."""
+    wanted = shell(request) if isinstance(request, str) else request
+    return await (await sandbox.start(wanted)).wait()
+
+
+async def text_of(sandbox: LocalSandbox, request: ExecRequest | str) -> str:
+    """What it printed, when it went well."""
+    result = await run(sandbox, request)
+    assert result.code == 0, result
+    return result.stdout.data().decode()
+
+
+async def until(
+    claim: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0
+) -> None:
+    """Wait until a claim holds."""
+    deadline = time.monotonic() + within
+    while True:
+        found = claim()
+        if found if isinstance(found, bool) else await found:
+            return
+        assert time.monotonic() < deadline, "it never came true"
+        await anyio.sleep(0.02)
+
+
+def processes_with(mark: str) -> list[int]:
+    """The processes of this computer whose command line contains a text."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in line:
+            found.append(int(folder.name))
+    return found

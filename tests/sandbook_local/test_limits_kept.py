@@ -1,0 +1,65 @@
+"""Limits of a whole sandbox, and how a command learns that it met one."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbook.api import Resources
+from sandbook.errors import Unsupported
+from sandbook_local import INFO
+from sandbook_local.cgroups import enforceable
+from tests.sandbook_local.conftest import Create, argv, run, shell
+
+pytestmark = pytest.mark.anyio
+
+_HUNGRY = "x = b'1' * (400 << 20); import time; time.sleep(20)"
+
+
+async def test_memory_is_enforced_or_refused(create: Create) -> None:
+    resources = Resources(memory=128 << 20)
+    if "limits.memory" not in enforceable():
+        with pytest.raises(Unsupported, match="memory"):
+            await create(resources=resources)
+        return
+    sandbox = await create(resources=resources)
+    process = await sandbox.start(argv("python3", "-c", _HUNGRY))
+    result = await process.wait()
+    assert result.code != 0
+    assert process.limit is not None
+    assert "memory" in process.limit
+    assert (await run(sandbox, argv("echo", "on"))).stdout.data() == b"on\n"
+
+
+async def test_memory_as_good_as_it_can_be_ends_what_takes_too_much(
+    create: Create,
+) -> None:
+    sandbox = await create(resources=Resources(memory=128 << 20, best_effort=True))
+    process = await sandbox.start(argv("python3", "-c", _HUNGRY))
+    result = await process.wait()
+    assert (result.end, result.code) == ("signalled", 137)
+    assert process.limit is not None
+    assert process.limit.startswith("memory")
+    assert (await run(sandbox, argv("echo", "on"))).stdout.data() == b"on\n"
+
+
+async def test_a_full_disk_is_named(create: Create) -> None:
+    sandbox = await create(resources=Resources(disk=4 << 20))
+    process = await sandbox.start(shell("head -c 8M /dev/zero > big"))
+    assert (await process.wait()).code != 0
+    assert process.limit is not None
+    assert process.limit.startswith("disk")
+
+
+async def test_a_failure_without_a_limit_names_none(create: Create) -> None:
+    process = await (await create()).start(shell("exit 3"))
+    assert (await process.wait()).code == 3
+    assert process.limit is None
+
+
+async def test_what_is_declared_can_be_had(create: Create) -> None:
+    declared = {n for n in INFO.capabilities(None).native if n.startswith("limits.")}  # type: ignore[arg-type]
+    assert declared >= {"limits.pids", "limits.disk"}
+    assert declared - {"limits.pids", "limits.disk"} == enforceable()
+    if "limits.cpus" in declared:
+        sandbox = await create(resources=Resources(cpus=0.5))
+        assert (await run(sandbox, argv("true"))).code == 0
