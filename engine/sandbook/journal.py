@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -22,15 +24,17 @@ _FLAGS = os.O_WRONLY | os.O_APPEND
 class Journal:
     """The journal of one run, open for appending by its one owner.
 
-    With `sync`, what marks a border (`*.started`, `*.finished`, `sandbox.*`) also
-    outlives a power cut; every event outlives the process.
+    Every event outlives the process when `append` returns. With `sync`, borders also
+    outlive a power cut: `sandbox.*` and `run.*` at once, since a sandbox may cost
+    money; those of steps a moment later, without making the next step wait. What that
+    moment may lose is harmless: a provider starts no key twice.
     """
 
     def __init__(self, path: Path, fd: int, *, sync: bool, last_seq: int) -> None:
         self.path = path
         self.last_seq = last_seq
         self._fd = fd
-        self._sync = sync
+        self._syncer = _Syncer(fd) if sync else None
         self._size = os.fstat(fd).st_size
 
     @classmethod
@@ -60,13 +64,19 @@ class Journal:
         line = event.to_line()
         with _told(self.path, "write"):
             self._write(line)
-            if self._sync and _is_border(event.name):
-                _sync_file(self._fd)
+            if self._syncer is not None and _is_border(event.name):
+                self._syncer.ask(wait=not event.name.startswith("step."))
         self.last_seq = event.seq
 
     def close(self) -> None:
         """Close the file."""
-        if self._fd >= 0:
+        if self._fd < 0:
+            return
+        try:
+            if self._syncer is not None:
+                with _told(self.path, "write"):
+                    self._syncer.close()
+        finally:
             os.close(self._fd)
             self._fd = -1
 
@@ -92,6 +102,52 @@ class Journal:
                 os.ftruncate(self._fd, self._size)
             raise
         self._size += len(line)
+
+
+class _Syncer:
+    """Makes a file outlive a power cut, in a thread of its own where nobody waits."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._thread: Thread | None = None
+        self._asked = Signal()
+        self._ends = False
+        self._error: OSError | None = None
+
+    def ask(self, *, wait: bool) -> None:
+        """Do it now, or soon; raises what went wrong since the last time."""
+        if self._error is not None:
+            raise self._error
+        if wait:
+            _sync_file(self._fd)
+            return
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="journal", daemon=True)
+            self._thread.start()
+        self._asked.set()
+
+    def close(self) -> None:
+        """Do what was asked for, and end the thread."""
+        if self._thread is None:
+            return
+        self._ends = True
+        self._asked.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        last = False
+        while not last:
+            self._asked.wait()
+            self._asked.clear()
+            # Looked at before the sync: what was asked with the end is still done.
+            last = self._ends
+            try:
+                _sync_file(self._fd)
+            except OSError as error:
+                self._error = error
+                return
 
 
 def read_journal(path: Path) -> Iterator[Event]:

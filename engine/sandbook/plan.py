@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandbook.api import ISOLATIONS, Capability, Isolation, Verb
 from sandbook.chain import Chain, Selection
+from sandbook.errors import Unsupported
 from sandbook.runbook import Runbook, Step
 
 MAIN = "main"
@@ -85,6 +86,7 @@ def _sandbox(
     verbs: Mapping[str, Verb],
 ) -> PlannedSandbox:
     options = sandbox_options(runbook, creator)
+    _refuse_packages(options)
     if "create" in verbs:
         need |= verbs["create"].requires({"create": options})
     providers = _providers(options.get("provider"))
@@ -104,6 +106,17 @@ def sandbox_options(runbook: Runbook, creator: Step | None) -> Mapping[str, obje
     written = creator.args.get("create") if creator else None
     own = written if isinstance(written, Mapping) else {}
     return {**runbook.sandbox, **own}
+
+
+def _refuse_packages(options: Mapping[str, object]) -> None:
+    if options.get("packages"):
+        raise Unsupported(
+            "`packages` is not installed by any provider of this version",
+            provider="",
+            operation="create",
+            sent="no",
+            remedy="install them in a step: command: pip install NAME",
+        )
 
 
 def _providers(value: object) -> tuple[str, ...]:

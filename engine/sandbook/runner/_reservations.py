@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sandbook.api import JSON, Arguments, SandboxInfo
+from sandbook.api import JSON, Arguments, SandboxInfo, SandboxRef
 from sandbook.errors import LedgerError
 from sandbook.runner._context import RunContext
 from sandbook.runner._spec import lifetime_of
@@ -58,6 +58,18 @@ class Reservations:
             if provider in UNGUARDED:
                 return None
             raise
+        self._counted.add(reservation.id)
+        return reservation.id
+
+    async def joined(self, ref: SandboxRef) -> str:
+        """The reservation of a sandbox that is there, with this run as a user."""
+        if not self._context.request.count_quota:
+            return ""
+        ledger = self._context.installation.ledger
+        reservation = await ledger.by_ref(ref)
+        if reservation is None:
+            return ""
+        await ledger.join(reservation.id, self._context.run)
         self._counted.add(reservation.id)
         return reservation.id
 

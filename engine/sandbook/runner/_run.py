@@ -201,7 +201,7 @@ class _Run:
     async def _tear_down(self, backgrounds: Backgrounds) -> None:
         with anyio.move_on_after(self._context.request.teardown_timeout) as limit:
             for name in self._sandboxes.names():
-                if self._context.request.keep:
+                if self._context.request.keep or self._sandboxes.stays(name):
                     await self._sandboxes.leave(name)
                     continue
                 await backgrounds.end_in(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 
 import anyio
@@ -31,6 +31,7 @@ from sandbook.errors import (
 )
 from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
+from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import RunContext
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
@@ -53,7 +54,7 @@ class CannotStart(Exception):  # noqa: N818 (it carries the error; it is not one
 
 @dataclass(slots=True, kw_only=True)
 class Live:
-    """A sandbox in use."""
+    """A sandbox in use; one that `stays` outlives the run."""
 
     name: str
     sandbox: Sandbox
@@ -63,12 +64,19 @@ class Live:
     env: Mapping[str, str]
     expires_at: datetime | None
     began: float
+    reused: bool = False
+    stays: bool = False
     ended: bool = False
 
     def as_json(self) -> dict[str, JSON]:
         """The value of `sandbox` in an expression, and the fields of `create`."""
         ref = self.sandbox.ref
         return {"name": self.name, "id": ref.id, "provider": ref.provider}
+
+    def expiry(self) -> str:
+        """When its life ends, for people."""
+        until = self.expires_at
+        return until.isoformat(timespec="seconds") if until else "an unknown time"
 
 
 class Sandboxes:
@@ -84,6 +92,10 @@ class Sandboxes:
     def names(self) -> tuple[str, ...]:
         """The sandboxes that are alive."""
         return tuple(name for name, live in self._live.items() if not live.ended)
+
+    def stays(self, name: str) -> bool:
+        """Whether the sandbox outlives the run."""
+        return self._live[name].stays
 
     def peek(self, name: str) -> Live | None:
         """The sandbox, if it was made and lives."""
@@ -112,7 +124,49 @@ class Sandboxes:
         async with self._locks.setdefault(name, anyio.Lock()):
             planned = self._planned(name)
             defaults = self._default_options(planned, creator=False)
-            return await self._make(planned, {**defaults, **options})
+            chosen = {**defaults, **options}
+            metadata = reuse.wanted(chosen)
+            if not metadata:
+                return await self._make(planned, chosen)
+            live = await self._find(planned, chosen, metadata)
+            if live is None:
+                reuse.refuse_missing(chosen, metadata)
+                live = await self._make(planned, chosen)
+            live.stays = True
+            return live
+
+    async def _find(
+        self, planned: PlannedSandbox, options: Arguments, metadata: Mapping[str, str]
+    ) -> Live | None:
+        found = await reuse.find_newest(
+            self._context.installation, planned.selection.candidates, metadata
+        )
+        if found is None:
+            return None
+        try:
+            sandbox = await found.provider.attach(found.info.ref, resume_paused=True)
+        except SandboxGone:
+            # It ended between the look and the attach: as if it had not been there.
+            return None
+        spec = make_spec(self._context, planned, options, labels={})
+        live = Live(
+            name=planned.name,
+            sandbox=sandbox,
+            provider=found.provider,
+            reservation=await self._reservations.joined(found.info.ref),
+            lifetime=spec.lifetime,
+            env=spec.env,
+            expires_at=found.info.expires_at,
+            began=monotonic(),
+            reused=True,
+        )
+        self._live[planned.name] = live
+        self._context.recorder.emit(
+            "sandbox.attached", **_facts(live.name, sandbox, found.info)
+        )
+        await self._beat(live)
+        self._tasks.start_soon(self._keep_alive, live)
+        return live
 
     def _planned(self, name: str) -> PlannedSandbox:
         return self._context.plan.sandboxes[name]
@@ -300,13 +354,10 @@ class Sandboxes:
         told: list[str] = []
         for name in self.names():
             live = self._live[name]
-            until = (
-                live.expires_at.isoformat(timespec="seconds")
-                if live.expires_at
-                else "?"
-            )
             ref = live.sandbox.ref
-            told.append(f"sandbox {ref.id} ({ref.provider}) lives until {until}")
+            told.append(
+                f"sandbox {ref.id} ({ref.provider}) lives until {live.expiry()}"
+            )
         return tuple(told)
 
 
@@ -321,10 +372,9 @@ def _facts(name: str, sandbox: Sandbox, info: SandboxInfo) -> dict[str, JSON]:
 
 
 def _not_destroyed(live: Live, error: SandbookError) -> TeardownFailed:
-    until = live.expires_at or datetime.now(UTC)
     return TeardownFailed(
         f"sandbox {live.sandbox.ref.id} could not be ended ({error}); it lives until "
-        f"{until.isoformat(timespec='seconds')}",
+        f"{live.expiry()}",
         provider=live.sandbox.ref.provider,
         operation="destroy",
         ref=live.sandbox.ref,

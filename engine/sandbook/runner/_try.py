@@ -113,7 +113,7 @@ class Try:
     async def create_sandbox(self, options: Arguments) -> Mapping[str, JSON]:
         """Make the sandbox this step describes."""
         live: Live = await self._sandboxes.create(options)
-        return {**live.as_json(), "reused": False}
+        return {**live.as_json(), "reused": live.reused}
 
     async def teardown(self, name: str | None) -> None:
         """Collect the sandbox's artifacts and end it."""
