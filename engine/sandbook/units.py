@@ -59,7 +59,8 @@ def parse_size(text: str) -> int:
         raise ValueError(f"{text!r} is not a size: write it like 512KB, 1.5GB or 1GiB")
     # In whole numbers: 1.001KB is 1001 bytes, and as a float it is not quite.
     decimals = match[2] or ""
-    size, rest = divmod(int(match[1] + decimals) * factor, 10 ** len(decimals))
+    digits = int(match[1] + decimals) * factor
+    size, rest = divmod(digits, int("1" + "0" * len(decimals)))
     if size > _LARGEST:
         raise ValueError(f"{text!r} is larger than any disk")
     if rest:

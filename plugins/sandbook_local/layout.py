@@ -89,13 +89,17 @@ def environment(spec: SandboxSpec) -> dict[str, str]:
 def read_only() -> tuple[Rows, Rows]:
     """The binds (source, target) and the links (text, path) of the system."""
     binds, links = map(list, _system())
-    places = {os.path.realpath(p) for p in (sys.base_prefix, sys.prefix)}
-    places |= {sys.base_prefix, sys.prefix}
-    for place in sorted(places):
+    for place in interpreter_folders():
         if not _is_shown(place, binds):
             binds.append([place, place])
     binds.append([str(Path(__file__).parent / "inside"), CODE])
     return binds, links
+
+
+def interpreter_folders() -> list[str]:
+    """Where the interpreter that runs us and its packages are."""
+    places = {sys.base_prefix, sys.prefix}
+    return sorted(places | {os.path.realpath(place) for place in places})
 
 
 def files(*, resolver: bool) -> Rows:

@@ -86,6 +86,7 @@ def _refuse(spec: SandboxSpec, settings: Settings) -> None:
             f"isolation {spec.isolation!r} is more than namespaces give",
             "use docker or a remote provider",
         )
+    _refuse_open_home()
     if spec.template is not None:
         _unsupported("a local sandbox has no templates", "leave `template` out")
     if spec.options:
@@ -93,6 +94,17 @@ def _refuse(spec: SandboxSpec, settings: Settings) -> None:
     if spec.network == "host" and settings.values.get("allow_host_network") is not True:
         _refuse_host_network()
     _refuse_resources(spec)
+
+
+def _refuse_open_home() -> None:
+    """An interpreter is shown with its folder; that must not be somebody's home."""
+    home = Path.home().resolve()
+    for place in map(Path, layout.interpreter_folders()):
+        if home.is_relative_to(place):
+            _unsupported(
+                f"Python is installed in {str(place)!r}, which holds your home folder",
+                "run it from a virtual environment with a folder of its own",
+            )
 
 
 def _refuse_host_network() -> NoReturn:

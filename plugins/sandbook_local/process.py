@@ -27,17 +27,13 @@ _STOP_TIMEOUT = 5.0
 
 
 class LocalProcess:
-    """A program, running or ended.
-
-    `limit` says in words which limit of the sandbox ended it; known after `wait`.
-    """
+    """A program, running or ended."""
 
     def __init__(
         self, folder: Path, ref: SandboxRef, *, key: str, pid: int | None
     ) -> None:
         self.key = key
         self.pid = pid
-        self.limit: str | None = None
         self._folder = folder
         self._ref = ref
         self._stdin: int | None = None
@@ -56,7 +52,7 @@ class LocalProcess:
 
     async def send(self, data: bytes) -> None:
         """Write to its stdin, waiting while the pipe is full."""
-        stdin = await self._open_stdin()
+        stdin = await self.input_descriptor()
         left = memoryview(data)
         while left:
             try:
@@ -82,8 +78,6 @@ class LocalProcess:
             await connection.send(self._ask("wait"))
             told = (await connection.receive()).message
             self._check(told, "exec.wait")
-            limit = told.get("limit")
-            self.limit = limit if isinstance(limit, str) else None
             self._drop_stdin()
             return await _result(connection, told)
 
@@ -129,7 +123,8 @@ class LocalProcess:
         self._check(answer, operation)
         return answer
 
-    async def _open_stdin(self) -> int:
+    async def input_descriptor(self) -> int:
+        """Our end of its stdin; not blocking, and closed with this object."""
         if self._stdin is not None:
             return self._stdin
         try:
@@ -214,7 +209,9 @@ async def _result(connection: Connection, told: Message) -> ExecResult:
     stderr = await _captured(connection, frames.child(kept, "stderr"))
     code = told.get("code")
     end = frames.text(told, "end")
+    limit = told.get("limit")
     return ExecResult(
+        limit=limit if isinstance(limit, str) else None,
         end="exited"
         if end == "exited"
         else "timed_out"

@@ -23,7 +23,7 @@ from sandbook.api import (
     SnapshotRef,
 )
 from sandbook.errors import NotConfigured, SandboxGone, TeardownFailed, Unsupported
-from sandbook_local import INFO, causes, folders, plans, probe
+from sandbook_local import INFO, causes, cgroups, folders, plans, probe
 from sandbook_local.connection import Ended, ask, connect, request
 from sandbook_local.folders import Folders
 from sandbook_local.inside import frames
@@ -107,7 +107,8 @@ class LocalProvider:
         """Nothing is open between calls."""
 
     def sweep(self) -> int:
-        """Remove the folders of sandboxes whose supervisor is gone; how many."""
+        """Remove what is left where the supervisor is gone; how many folders."""
+        cgroups.sweep()
         return self._folders.sweep()
 
     async def _find_or_make(

@@ -32,6 +32,7 @@ from sandbook.errors import (
     AccessDenied,
     FileMissing,
     NotAFolder,
+    SandboxGone,
     SpecRejected,
     Unsupported,
 )
@@ -41,8 +42,10 @@ from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Frame, Message
 from sandbook_local.process import LocalProcess, lost
+from sandbook_local.pty import LocalPty
 
 _STOP_TIMEOUT = 5.0
+_TERMINAL_HISTORY = 1 << 20
 _USER = "user"
 _CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}
 
@@ -119,12 +122,34 @@ class LocalSandbox:
         self._unsupported("code", f"no interpreter for {request.language!r} here")
 
     async def pty(self, request: PtyRequest) -> Pty:
-        """Not offered yet."""
-        self._unsupported("pty", f"no terminal for {request.argv[0]!r} here")
+        """Start a program in a terminal, or return the one that has this key."""
+        wanted = ExecRequest(
+            program=request.argv,
+            key=request.key,
+            env={**request.env, "TERM": request.term},
+            cwd=request.cwd,
+            head=0,
+            tail=_TERMINAL_HISTORY,
+        )
+        self._refuse(wanted)
+        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
+        order = {**_order(wanted), "cols": request.cols, "rows": request.rows}
+        answer = await self._call("pty", order)
+        self._check_start(answer, wanted)
+        process.pid = _pid(answer)
+        return LocalPty(process)
 
     async def attach_pty(self, id: str) -> Pty:
-        """Not offered yet."""
-        self._unsupported("pty", f"no terminal {id!r} here")
+        """The terminal with this id, with what it showed before."""
+        process = await self.find(id)
+        if process is None:
+            raise SandboxGone(
+                f"there is no terminal {id!r} in sandbox {self.ref.id!r}",
+                provider=self.ref.provider,
+                operation="pty.attach",
+                ref=self.ref,
+            )
+        return LocalPty(process)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Not offered yet."""

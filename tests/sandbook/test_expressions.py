@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -383,10 +385,8 @@ def test_deep_data_fails_the_step_and_not_the_engine() -> None:
 )
 def test_no_literal_hangs_the_loader(source: str) -> None:
     begun = time.process_time()
-    try:
+    with contextlib.suppress(ExpressionError, ExpressionSyntaxError):
         value_of(source)
-    except (ExpressionError, ExpressionSyntaxError):
-        pass
     assert time.process_time() - begun < 20
 
 
@@ -402,6 +402,8 @@ def test_no_literal_hangs_the_loader(source: str) -> None:
         ('default(\\"}}\\") }}', 16),
         ('default(\\"a\\\\\\"}}\\") }}', 21),
         ("''a}}'' }}", 3),
+        ("'${{' }}", 6),
+        ("a ${{ b }}", None),
         ("a }", None),
         ("a\n}}", None),
         ("'a }}", None),
@@ -445,7 +447,8 @@ def test_jinja_is_not_imported_for_plain_paths() -> None:
         "import sys\n"
         "from sandbook.expressions import parse\n"
         "from sandbook.errors import Location\n"
-        "parse('inputs.x', Location('f', 1, 1)), parse('secrets.Y', Location('f', 1, 1))\n"
+        "parse('inputs.x', Location('f', 1, 1))\n"
+        "parse('secrets.Y', Location('f', 1, 1))\n"
         "assert 'jinja2' not in sys.modules\n"
         "parse('inputs.x + 1', Location('f', 1, 1))\n"
         "assert 'jinja2' in sys.modules\n"
@@ -462,8 +465,6 @@ def test_both_ways_of_reading_a_path_agree() -> None:
 
 def strip_columns(expression: Expression) -> str:
     """The tree without its columns, which differ by the bracket."""
-    import re
-
     return re.sub(r"column=\d+", "", repr(expression.tree))
 
 

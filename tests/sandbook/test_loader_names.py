@@ -250,3 +250,12 @@ def test_a_step_runs_in_a_sandbox_that_exists_by_then(lines: str, told: str) -> 
 )
 def test_a_step_in_a_sandbox_that_is_known_is_fine(lines: str) -> None:
     assert problems_of(f"runbook: 1\nsteps:\n{lines}", VERBS) == []
+
+
+@pytest.mark.parametrize("step", ["{create: }", "{command: x, background: true}"])
+def test_setup_starts_nothing_that_lives_on(step: str) -> None:
+    found = problems_of(
+        f"runbook: 1\nsetup: [{step}]\nsteps: [{{command: x}}]\n", VERBS
+    )
+    assert len(found) == 1
+    assert found[0].startswith("SB213 2:9 ")

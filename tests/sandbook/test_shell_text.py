@@ -68,7 +68,7 @@ SHAPES = {
     "document with quotes": ("cat <<EOF\n<'\"${{ inputs.v }}\"'>\nEOF", "<'\"{}\"'>\n"),
     "indented document": ("cat <<-EOF\n\t<${{ inputs.v }}>\n\tEOF", "<{}>\n"),
     "two documents": (
-        "cat <<A; cat <<EOF\na\nA\n<${{ inputs.v }}>\nEOF\nprintf '[%s]' ${{ inputs.v }}",
+        "cat <<A; cat <<EOF\na\nA\n<${{ inputs.v }}>\nEOF\nprintf [%s] ${{ inputs.v }}",
         "a\n<{}>\n[{}]",
     ),
     "substitution": ("printf '<%s>' \"$(printf '%s.' ${{ inputs.v }})\"", "<{}.>"),
@@ -77,15 +77,14 @@ SHAPES = {
         "<x{}.y>",
     ),
     "case in a substitution": (
-        "x=\"$(case a in (b) ;; a) printf '%s.' ${{ inputs.v }};; esac)\"\n"
-        "printf '<%s>' \"$x\"",
+        "printf '<%s>' \"$(case a in (b) ;; a) printf '%s.' ${{ inputs.v }};; esac)\"",
         "<{}.>",
     ),
     "comment": ("# ${{ inputs.v }}\nprintf '<%s>' ok # '${{ inputs.v }}\"", "<ok>"),
     "behind a comment with a quote": ("# it's\nprintf '<%s>' ${{ inputs.v }}", "<{}>"),
     "behind a hash in a word": ("printf '<%s>' a#b${{ inputs.v }}", "<a#b{}>"),
     "condition": (
-        "if [ ${{ inputs.v }} = ${{ inputs.v }} ]; then printf '<%s>' ${{ inputs.v }}; fi",
+        "if [ ${{ inputs.v }} = ${{ inputs.v }} ]\nthen printf '<%s>' ${{ inputs.v }}\nfi",
         "<{}>",
     ),
     "case word and pattern": (

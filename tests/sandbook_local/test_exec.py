@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from sandbook.api import ExecRequest, Shell
+from sandbook.api import ExecRequest, Settings, Shell
 from sandbook.errors import (
     ConnectionLost,
     FileMissing,
@@ -19,6 +21,7 @@ from sandbook.errors import (
     Unsupported,
     UsageError,
 )
+from sandbook_local import folders
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import Create, argv, run, shell, text_of
 
@@ -321,3 +324,28 @@ async def test_the_private_python_comes_first_and_takes_packages(
 ) -> None:
     said = await text_of(sandbox, "python3 -c 'import sys; print(sys.prefix)'")
     assert said == "/home/user/.venv\n"
+
+
+async def test_the_folders_of_the_interpreter_are_shown_wherever_they_are(
+    sandbox: LocalSandbox,
+) -> None:
+    for place in (sys.prefix, sys.base_prefix):
+        assert await text_of(sandbox, argv("ls", "-A", place)), place
+        assert (await run(sandbox, argv("touch", f"{place}/x"))).code != 0
+
+
+async def test_a_supervisor_holds_little_of_a_large_output(
+    sandbox: LocalSandbox, settings: Settings
+) -> None:
+    result = await run(sandbox, argv("head", "-c", "200M", "/dev/zero"))
+    assert result.stdout.total == 200 << 20
+    found = folders.read_supervisor(settings.state / "sandboxes" / sandbox.ref.id)
+    assert found is not None
+    status = Path(f"/proc/{found[0]}/status").read_text(encoding="ascii")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 64 << 10
+
+
+async def test_streams_can_be_opened_by_name(sandbox: LocalSandbox) -> None:
+    result = await run(sandbox, "echo out > /dev/stdout; echo err > /dev/stderr")
+    assert (result.stdout.data(), result.stderr.data()) == (b"out\n", b"err\n")

@@ -1,6 +1,6 @@
 """Who outlives whom: clients, supervisors, sandboxes and their folders."""
 
-# ruff: noqa: ASYNC220 (probes outside are over at once)
+# ruff: noqa: ASYNC220, ASYNC221 (probes outside are over at once)
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ import pytest
 from sandbook.api import SandboxRef, SandboxSpec, Settings
 from sandbook.errors import SandboxGone, SandboxLost, SpecRejected, Unsupported
 from sandbook_local import folders
+from sandbook_local.inside import frames
+from sandbook_local.inside.service import PROTOCOL
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import (
@@ -322,6 +324,48 @@ async def test_nothing_of_a_sandbox_with_a_network_is_left(
         assert await provider.destroy(sandbox.ref) == "destroyed"
         if os.getuid() == 0:
             await until(lambda outer=outer: not _processes_of(int(outer)))  # type: ignore[misc]
+
+
+_STRANGER = """
+import socket, sys
+channel = socket.socket(socket.AF_UNIX)
+channel.connect(f"/proc/self/fd/{sys.argv[1]}/control.sock")
+try:
+    channel.sendall(bytes.fromhex(sys.argv[2]))
+    print(len(channel.recv(100)))
+except (BrokenPipeError, ConnectionResetError):
+    print(0)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="nobody else to be")
+async def test_a_supervisor_answers_nobody_but_its_owner(
+    sandbox: LocalSandbox, settings: Settings
+) -> None:
+    folder = _folder(settings, sandbox)
+    folder.chmod(0o755)
+    (folder / "control.sock").chmod(0o666)
+    request = frames.pack({"api": PROTOCOL, "do": "info"}).hex()
+    place = os.open(folder, os.O_PATH)
+    answers: list[int] = []
+    for uid in ("0", "61001"):
+        user = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
+        command = [
+            *user,
+            "/usr/bin/python3",
+            "-I",
+            "-c",
+            _STRANGER,
+            str(place),
+            request,
+        ]
+        done = subprocess.run(
+            command, pass_fds=[place], check=True, capture_output=True, cwd="/"
+        )
+        answers.append(int(done.stdout))
+    os.close(place)
+    assert answers[0] > 0
+    assert answers[1] == 0
 
 
 def _processes_of(uid: int) -> list[Path]:

@@ -22,11 +22,10 @@ async def test_memory_is_enforced_or_refused(create: Create) -> None:
             await create(resources=resources)
         return
     sandbox = await create(resources=resources)
-    process = await sandbox.start(argv("python3", "-c", _HUNGRY))
-    result = await process.wait()
+    result = await run(sandbox, argv("python3", "-c", _HUNGRY))
     assert result.code != 0
-    assert process.limit is not None
-    assert "memory" in process.limit
+    assert result.limit is not None
+    assert "memory" in result.limit
     assert (await run(sandbox, argv("echo", "on"))).stdout.data() == b"on\n"
 
 
@@ -34,26 +33,25 @@ async def test_memory_as_good_as_it_can_be_ends_what_takes_too_much(
     create: Create,
 ) -> None:
     sandbox = await create(resources=Resources(memory=128 << 20, best_effort=True))
-    process = await sandbox.start(argv("python3", "-c", _HUNGRY))
-    result = await process.wait()
+    result = await run(sandbox, argv("python3", "-c", _HUNGRY))
     assert (result.end, result.code) == ("signalled", 137)
-    assert process.limit is not None
-    assert process.limit.startswith("memory")
+    assert result.limit is not None
+    assert result.limit.startswith("memory")
     assert (await run(sandbox, argv("echo", "on"))).stdout.data() == b"on\n"
 
 
 async def test_a_full_disk_is_named(create: Create) -> None:
     sandbox = await create(resources=Resources(disk=4 << 20))
-    process = await sandbox.start(shell("head -c 8M /dev/zero > big"))
-    assert (await process.wait()).code != 0
-    assert process.limit is not None
-    assert process.limit.startswith("disk")
+    result = await run(sandbox, shell("head -c 8M /dev/zero > big"))
+    assert result.code != 0
+    assert result.limit is not None
+    assert result.limit.startswith("disk")
 
 
 async def test_a_failure_without_a_limit_names_none(create: Create) -> None:
-    process = await (await create()).start(shell("exit 3"))
-    assert (await process.wait()).code == 3
-    assert process.limit is None
+    result = await run(await create(), shell("exit 3"))
+    assert result.code == 3
+    assert result.limit is None
 
 
 async def test_what_is_declared_can_be_had(create: Create) -> None:

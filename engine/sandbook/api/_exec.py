@@ -90,7 +90,8 @@ class ExecResult:
     """How a program ended.
 
     `code` is 0-255, 128+n for signal n, 127 for a missing and 126 for a not
-    executable program, None for "timed_out" and "lost".
+    executable program, None for "timed_out" and "lost". `limit` says in words which
+    limit of the sandbox it met, where the provider knows.
     """
 
     end: Literal["exited", "signalled", "timed_out", "lost"]
@@ -98,6 +99,7 @@ class ExecResult:
     stdout: Captured
     stderr: Captured
     seconds: float
+    limit: str | None = None
 
 
 class Process(Protocol):

@@ -49,6 +49,9 @@ def end_of_expression(text: str, start: int) -> int | None:
         char = text[position]
         if text.startswith("}}", position) and depth <= 0:
             return position
+        # Only the start of another one: without this, a line of them takes hours.
+        if text.startswith("${{", position):
+            return None
         if char in "'\"" or text.startswith('\\"', position):
             ended = _end_of_quote(text, position)
             if ended is None:

@@ -41,7 +41,7 @@ _STYLES: Final[dict[str, Style]] = {
     ">": "folded",
 }
 _BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:[ \t]#.*)?")
-_UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|^[-?](?:[ \t]|$)|^[\[\]{},*&!%@`|>]")
+_UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|\t|^[-?](?: |$)|^[\[\]{},*&!%@`|>]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,7 +137,8 @@ class TreeReader:
                 problem = error
         if len(choices) > 1 and problem and problem.code in _TYPE_CODES:
             if node.is_empty:
-                return self._wrong_type(node, choices)
+                self._wrong_type(node, choices)
+                return None
             words = _words(choices)
             problem = Bad("SB203", f"{words} is needed here, not {node.text!r}")
         self._bad(node, problem or Bad("SB203", "nothing may stand here"))

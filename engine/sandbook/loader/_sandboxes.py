@@ -20,6 +20,7 @@ def check_sandboxes(
     runbook: Runbook, source: Source, verbs: Mapping[str, VerbSpec]
 ) -> None:
     """Add a problem for each sandbox that is missing, doubled or not said."""
+    _check_setup(runbook, source)
     checker = _Checker(source, verbs, _created(runbook))
     for steps in (runbook.setup, runbook.steps, runbook.final):
         checker.check(steps, None)
@@ -27,6 +28,18 @@ def check_sandboxes(
         if artifact.sandbox is not None:
             offset = source.offset(artifact.at)
             checker.refuse_unknown(artifact.sandbox, offset, checker.all_names)
+
+
+def _check_setup(runbook: Runbook, source: Source) -> None:
+    """What lives on after its step cannot be stored with the files of a sandbox."""
+    for step in _flat(runbook.setup):
+        what = {CREATE: "a sandbox cannot be created"}.get(step.verb)
+        if step.args.get("background") is True:
+            what = "a background command cannot run"
+        if what is not None:
+            offset = source.offset(step.at)
+            message = f"{what} in `setup`, whose outcome is stored"
+            source.add("SB213", offset, message, remedy="move the step to `steps`")
 
 
 def _created(runbook: Runbook) -> list[str]:

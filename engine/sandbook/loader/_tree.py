@@ -55,7 +55,7 @@ class _Builder:
         self._shield = shield
         self._events = events
         self._anchors: dict[str, Node | None] = {}
-        self._scalars: list[tuple[int, int]] = []
+        self._texts: list[tuple[int, int]] = []
         self._depth = 0
 
     def build(self, shape: Shape) -> Node | None:
@@ -65,7 +65,7 @@ class _Builder:
         except _Stopped:
             node = None
         if "\t" in self._source.text:
-            refuse_tabs(self._source, self._scalars)
+            refuse_tabs(self._source, self._texts)
         return node
 
     def _document(self, shape: Shape) -> Node | None:
@@ -103,7 +103,7 @@ class _Builder:
 
     def _content(self, event: Event, shape: Shape) -> Node:
         if event.kind == "scalar":
-            return self._scalar(event)
+            return self._scalar(event, may_hold_tabs=shape.takes_line)
         self._depth += 1
         if self._depth > DEEPEST:
             self._stop("SB107", event, f"more than {DEEPEST} levels")
@@ -137,11 +137,13 @@ class _Builder:
             length=len(word),
         )
 
-    def _scalar(self, event: Event) -> ScalarNode:
+    def _scalar(self, event: Event, *, may_hold_tabs: bool = False) -> ScalarNode:
         end = event.end
         if event.style in ("literal", "folded"):
             end = max(event.start, len(self._source.text[:end].rstrip("\n\r ")))
-        self._scalars.append((event.start, end))
+        # libyaml lets plain texts hold tabs, other tools do not.
+        if may_hold_tabs or event.style != "plain":
+            self._texts.append((event.start, end))
         pieces = self._shield.restore(event.value, event.style, event.start, end)
         return ScalarNode(pieces, event.style, event.start, end, event.has_hash)
 

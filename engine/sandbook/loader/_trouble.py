@@ -66,6 +66,9 @@ _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
+_QUOTED: Final = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+
+
 def explain_yaml_error(error: yaml.YAMLError, source: Source, text: str) -> None:
     """Add the problem of a text that is not YAML."""
     if isinstance(error, ReaderError):
@@ -88,8 +91,9 @@ def explain_yaml_error(error: yaml.YAMLError, source: Source, text: str) -> None
 def _add_marked(error: yaml.MarkedYAMLError, source: Source, text: str) -> None:
     mark = error.problem_mark or error.context_mark
     where = _place(error, mark.index if mark else 0, text)
-    if where < len(text) and text[where] == "\t":
-        _add_tab(source, where)
+    tab = _tab_in_line(source, where)
+    if tab is not None:
+        _add_tab(source, tab)
         return
     told = f"{error.context or ''} {error.problem or ''}"
     for pattern, message, remedy in _KNOWN:
@@ -110,12 +114,20 @@ def _place(error: yaml.MarkedYAMLError, index: int, text: str) -> int:
     return min(index, len(text.rstrip()))
 
 
+def _tab_in_line(source: Source, where: int) -> int | None:
+    """The first tab of the line outside quotes: PyYAML stumbles before or behind it."""
+    at = source.locate(where)
+    bare = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), source.line(at.line))
+    tab = bare.find("\t")
+    return where - at.column + 1 + tab if tab >= 0 else None
+
+
 def _add_tab(source: Source, where: int) -> None:
     source.add(
         "SB102",
         where,
         "a tab stands where YAML wants spaces",
-        remedy="indent with spaces",
+        remedy="write spaces; in a text without quotes, quote it",
     )
 
 

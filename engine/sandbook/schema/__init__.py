@@ -15,7 +15,6 @@ x-hash      ` #` in such a text is kept, with a warning
 x-names     the keys of the map are names
 x-env       … and not those that belong to Sandbook
 x-subjects  the names of expectations whose matchers are added to `properties`
-x-step      the scalar is the id of a step above
 x-steps     a list of steps
 """
 

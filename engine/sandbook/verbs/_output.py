@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
 
 from sandbook.api import JSON, KEPT_BYTES, Chunk, StreamName
 
 LAST_WORDS = 200
 """Characters of the last line that a failure repeats."""
 
+PIECE = 64 << 10
+"""Chunks that follow each other are joined up to this size."""
+
+
+class _Piece:
+    """Consecutive output of one stream; `seq` is that of its first chunk."""
+
+    __slots__ = ("data", "last", "seq")
+
+    def __init__(self, seq: int, data: bytes) -> None:
+        self.seq = seq
+        self.last = seq
+        self.data = bytearray(data)
+
+    def __lt__(self, other: _Piece) -> bool:
+        return self.seq < other.seq
+
+    def takes(self, chunk: Chunk) -> bool:
+        """Whether this chunk is simply more of the same."""
+        follows = chunk.seq == self.last + 1
+        return follows and len(self.data) + len(chunk.data) <= PIECE
+
 
 class _Kept:
-    """The first and the last `KEPT_BYTES` of a stream."""
+    """The first and the last bytes of a stream, at least `KEPT_BYTES` of each."""
 
     def __init__(self) -> None:
-        self.head = bytearray()
-        self.tail = bytearray()
+        self.head: list[_Piece] = []
+        self.tail: deque[_Piece] = deque()
         self.dropped = 0
+        self._head_size = 0
+        self._tail_size = 0
 
-    def add(self, data: bytes) -> None:
-        room = KEPT_BYTES - len(self.head)
-        self.head += data[:room] if room > 0 else b""
-        self.tail += data[max(room, 0) :]
-        # Trimming at twice the limit makes each byte move once on average.
-        if len(self.tail) > 2 * KEPT_BYTES:
-            self._trim()
+    def add(self, chunk: Chunk) -> None:
+        """Take one chunk."""
+        if self._head_size < KEPT_BYTES:
+            self._head_size += len(chunk.data)
+            _extend(self.head, chunk)
+            return
+        self._tail_size += len(chunk.data)
+        _extend(self.tail, chunk)
+        while self._tail_size - len(self.tail[0].data) >= KEPT_BYTES:
+            oldest = self.tail.popleft()
+            self._tail_size -= len(oldest.data)
+            self.dropped += len(oldest.data)
 
-    def _trim(self) -> None:
-        surplus = len(self.tail) - KEPT_BYTES
-        if surplus > 0:
-            del self.tail[:surplus]
-            self.dropped += surplus
-
-    def text(self) -> str:
-        self._trim()
-        if not self.dropped:
-            return (self.head + self.tail).decode(errors="replace")
-        gap = f"\n[... {self.dropped} bytes dropped ...]\n"
-        return (
-            self.head.decode(errors="replace")
-            + gap
-            + self.tail.decode(errors="replace")
-        )
+    def pieces(self) -> Iterator[_Piece]:
+        """What is kept, with a line in the place of what is not."""
+        yield from self.head
+        if self.dropped:
+            gap = b"\n[... %d bytes dropped ...]\n" % self.dropped
+            yield _Piece(self.tail[0].seq, gap)
+        yield from self.tail
 
 
 class Transcript:
@@ -49,32 +71,50 @@ class Transcript:
 
     def __init__(self, show: Callable[[StreamName, bytes], None]) -> None:
         self._show = show
-        self._kept = {name: _Kept() for name in ("stdout", "stderr", "output")}
+        self._kept: dict[StreamName, _Kept] = {"stdout": _Kept(), "stderr": _Kept()}
 
     def add(self, chunk: Chunk) -> None:
         """Take one chunk."""
-        self._kept[chunk.stream].add(chunk.data)
-        self._kept["output"].add(chunk.data)
+        self._kept[chunk.stream].add(chunk)
         self._show(chunk.stream, chunk.data)
 
-    def text(self, name: str) -> str:
-        """A stream, or "output" for both, bad bytes replaced by U+FFFD."""
-        return self._kept[name].text()
+    def text(self, stream: StreamName) -> str:
+        """A stream, bad bytes replaced by U+FFFD."""
+        return _text(self._kept[stream].pieces())
+
+    def output(self) -> str:
+        """Both streams as they came."""
+        return _text(merge(*(kept.pieces() for kept in self._kept.values())))
 
     def fields(self) -> dict[str, JSON]:
         """The fields that every verb with output has."""
-        stdout = self.text("stdout")
+        stdout, stderr = self.text("stdout"), self.text("stderr")
+        # One text and not three where only one stream was used: it may be large.
+        alone = stdout if not stderr else stderr if not stdout else None
         return {
             "stdout": stdout,
-            "stderr": self.text("stderr"),
-            "output": self.text("output"),
+            "stderr": stderr,
+            "output": self.output() if alone is None else alone,
             "text": stdout.rstrip("\r\n"),
         }
 
     def last_words(self) -> str:
         """The last line written, to stderr first: usually the cause."""
-        for name in ("stderr", "stdout"):
-            lines = self.text(name).strip().splitlines()
+        for kept in (self._kept["stderr"], self._kept["stdout"]):
+            pieces = kept.tail or kept.head
+            lines = _text([pieces[-1]] if pieces else []).strip().splitlines()
             if lines:
                 return f": {lines[-1].strip()[:LAST_WORDS]}"
         return ""
+
+
+def _extend(pieces: list[_Piece] | deque[_Piece], chunk: Chunk) -> None:
+    if pieces and pieces[-1].takes(chunk):
+        pieces[-1].data += chunk.data
+        pieces[-1].last = chunk.seq
+    else:
+        pieces.append(_Piece(chunk.seq, chunk.data))
+
+
+def _text(pieces: Iterable[_Piece]) -> str:
+    return b"".join(piece.data for piece in pieces).decode(errors="replace")

@@ -77,7 +77,7 @@ def _look(step: StepScope, transcript: Transcript) -> tuple[Look, str]:
 
 def _says(transcript: Transcript, wanted: str) -> Look:
     async def look() -> bool:
-        return wanted in transcript.text("output")
+        return wanted in transcript.output()
 
     return look
 

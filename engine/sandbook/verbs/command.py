@@ -196,6 +196,8 @@ def failure_of(
 
 
 def _words_for(result: ExecResult) -> str:
+    if result.limit is not None:
+        return f"exit code {result.code}, {result.limit}"
     if result.end == "signalled" and result.code is not None:
         return f"it was ended by signal {result.code - 128} (exit code {result.code})"
     known = {126: "not executable", 127: "command not found"}

@@ -78,9 +78,17 @@ def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
         enter.become(uid)
     if proxy is not None:
         _hand_over(proxy, greeting.descriptors.pop())
-    limits.look_at(*greeting.descriptors)
+    proc, tmpfs, terminals = greeting.descriptors
+    limits.look_at(proc, tmpfs)
     init.sendall(_GO)
-    supervisor = Supervisor(plan, folder=folder, init=init, first=first, limits=limits)
+    supervisor = Supervisor(
+        plan,
+        folder=folder,
+        terminals=terminals,
+        init=init,
+        first=first,
+        limits=limits,
+    )
     supervisor.write_record()
     supervisor.listen(server)
     frames.send_all(creator, frames.pack({"ready": True}))

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbook_local.inside.plan import Plan
 
-_OWN_PROCESSES = 2
+_OWN_PROCESSES = 1
 
 
 class Bounds:

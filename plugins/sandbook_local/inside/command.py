@@ -141,6 +141,24 @@ class Command:
                 self._began + self._limits.timeout, self._expire
             )
 
+    def start_in_terminal(
+        self, order: Message, ours: int, theirs: int, *, program: str
+    ) -> None:
+        """Send its order to init; all its streams are `theirs`, which is closed."""
+        self._program = program
+        reading, writing = os.pipe()
+        self.stdin = os.dup(ours)
+        try:
+            self._init.order(order, [writing, theirs, theirs, theirs])
+        finally:
+            for descriptor in (writing, theirs):
+                os.close(descriptor)
+        self._status = reading
+        self._loop.watch(self._status, loop.READ, lambda _: self._read_status())
+        self._pipes["stdout"] = ours
+        os.set_blocking(ours, False)
+        self._watch_pipe("stdout")
+
     def when_started(self, call: Callable[[], None]) -> None:
         """Call once it runs, has failed to, or has ended."""
         if self.pid is not None or self.end is not None or self.refusal is not None:
@@ -302,6 +320,9 @@ class Command:
             data = os.read(self._pipes[name], min(spool.PIECE, stream.room()))
         except BlockingIOError:
             return 0
+        except OSError:
+            # Nobody has the other end of a terminal open any more.
+            data = b""
         if not data:
             descriptor = self._pipes.pop(name)
             self._held.discard(name)

@@ -61,7 +61,8 @@ class Init:
     def _greet(self) -> None:
         """Hand out what the supervisor needs from inside, and wait for its word."""
         flags = os.O_RDONLY | os.O_DIRECTORY
-        descriptors = [os.open("/proc", flags), os.open("/dev/shm", flags)]  # noqa: S108 (ours)
+        folders = ("/proc", "/dev/shm", "/dev/pts")  # noqa: S108 (the sandbox's own)
+        descriptors = [os.open(folder, flags) for folder in folders]
         opened = tuple(descriptors)
         listener = None
         if self._plan.egress:
@@ -113,6 +114,7 @@ class Init:
             shell=_shell(message),
             env=frames.mapping(message, "env"),
             cwd=frames.text(message, "cwd"),
+            has_terminal=message.get("terminal") is True,
             processes=self._plan.pids + own,
         )
         try:

@@ -10,6 +10,7 @@ left its session and lost its parents is still found below it.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -32,6 +33,7 @@ MISSING = 127
 NOT_EXECUTABLE = 126
 
 _OPEN_FILES = 4096
+_TIOCSCTTY = 0x540E
 _DEFAULTS = (
     signal.SIGPIPE,
     signal.SIGXFSZ,
@@ -42,9 +44,12 @@ _DEFAULTS = (
 
 
 class Order:
-    """A command to start; `shell` holds a text instead of `argv`."""
+    """A command to start; `shell` holds a text instead of `argv`.
 
-    __slots__ = ("argv", "cwd", "env", "processes", "shell")
+    With `has_terminal` its stdin is a terminal, which becomes that of its session.
+    """
+
+    __slots__ = ("argv", "cwd", "env", "has_terminal", "processes", "shell")
 
     def __init__(
         self,
@@ -53,12 +58,14 @@ class Order:
         shell: tuple[str, bool, bool] | None,
         env: dict[str, str],
         cwd: str,
+        has_terminal: bool,
         processes: int,
     ) -> None:
         self.argv = argv
         self.shell = shell
         self.env = env
         self.cwd = cwd
+        self.has_terminal = has_terminal
         self.processes = processes
 
 
@@ -131,6 +138,8 @@ def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
     try:
         os.setsid()
         _wire(streams)
+        if order.has_terminal:
+            fcntl.ioctl(0, _TIOCSCTTY, 0)
         for signum in _DEFAULTS:
             signal.signal(signum, signal.SIG_DFL)
         os.umask(0o022)

@@ -24,6 +24,7 @@ PROTOCOL = 1
 
 _SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _KEPT_LIMIT = 1 << 30
+_LONGEST_SIDE = 0xFFFF
 _CWD = "c"
 
 
@@ -184,6 +185,14 @@ class Service:
             "env": self._supervisor.plan.env | frames.mapping(message, "env"),
             "cwd": self._supervisor.resolve(frames.optional_text(message, "cwd")),
         }
+        if "cols" in message:
+            return self._supervisor.start_in_terminal(
+                key,
+                order,
+                limits=limits,
+                cols=min(frames.whole(message, "cols"), _LONGEST_SIDE),
+                rows=min(frames.whole(message, "rows"), _LONGEST_SIDE),
+            )
         stdin = frame.descriptors[0] if frame.descriptors else None
         if message.get("pipe") is True:
             stdin = -1

@@ -16,7 +16,7 @@ import signal
 import time
 from struct import Struct
 
-from sandbook_local.inside import frames, loop
+from sandbook_local.inside import frames, loop, terminal
 from sandbook_local.inside.command import Command
 from sandbook_local.inside.peer import Peer
 from sandbook_local.inside.service import Service
@@ -44,6 +44,7 @@ class Supervisor:
         plan: Plan,
         *,
         folder: int,
+        terminals: int,
         init: _socket.socket,
         first: int,
         limits: Bounds,
@@ -52,6 +53,7 @@ class Supervisor:
         self.commands: dict[str, Command] = {}
         self.loop = loop.Loop()
         self._folder = folder
+        self._terminals = terminals
         self._spool = os.open(
             "spool", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder
         )
@@ -131,12 +133,28 @@ class Supervisor:
         program: str,
     ) -> Command:
         """Start a command whose key is new."""
+        made = self._make(key, limits)
+        made.start({**order, "do": "spawn", "id": made.number}, stdin, program=program)
+        return made
+
+    def start_in_terminal(
+        self, key: str, order: Message, *, limits: Limits, cols: int, rows: int
+    ) -> Command:
+        """Start a command whose key is new, in a terminal of its own."""
+        ours, theirs = terminal.open_terminal(self._terminals, cols=cols, rows=rows)
+        made = self._make(key, limits)
+        order = {**order, "do": "spawn", "id": made.number, "terminal": True}
+        made.start_in_terminal(
+            order, ours, theirs, program=frames.texts(order, "argv")[0]
+        )
+        return made
+
+    def _make(self, key: str, limits: Limits) -> Command:
         self._count += 1
         made = Command(
             self._count, key, limits=limits, folder=self._spool, lp=self.loop, init=self
         )
         self.commands[key] = made
-        made.start({**order, "do": "spawn", "id": self._count}, stdin, program=program)
         return made
 
     def order(self, message: Message, descriptors: Iterable[int] = ()) -> None:
@@ -213,7 +231,7 @@ def _accept(server: _socket.socket) -> int:
     """A descriptor; `accept` itself is in `socket`, which takes 5 ms to load."""
     found: object = server._accept()[0]  # type: ignore[attr-defined]  # noqa: SLF001
     if not isinstance(found, int):
-        raise TypeError(found)
+        raise TypeError("not a descriptor")
     return found
 
 

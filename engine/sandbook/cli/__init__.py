@@ -1,0 +1,5 @@
+"""The command line: options to one call, errors to an exit code."""
+
+from sandbook.cli._main import main
+
+__all__ = ["main"]

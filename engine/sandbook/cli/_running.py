@@ -1,0 +1,177 @@
+"""One run from the command line: its observers, the sweep beside it, its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from sandbook.api import JSON
+from sandbook.cli._main import CANCELLED, error_words
+from sandbook.cli._opening import Opened
+from sandbook.cli._telling import console_for
+from sandbook.cli._words import warn
+from sandbook.console import Console
+from sandbook.errors import SandbookError, UsageError
+from sandbook.events import Event
+from sandbook.report import Report
+from sandbook.runner import RunRequest, execute
+from sandbook.state import RunFolder
+from sandbook.sweep import sweep
+
+PRECEDENCE = (130, 70, 2, 3, 4, 1, 5, 0)
+"""Exit codes; of several runs the first that any of them has counts."""
+
+PATIENCE_S = 0.2
+"""How long a finished run waits for the sweep beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How runs are told: `level` -1 the verdict only, 1 more than usual."""
+
+    as_json: bool = False
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """The exit code of one file, and its report where anything began."""
+
+    code: int
+    report: Report | None = None
+
+
+@dataclass(slots=True)
+class _RunName:
+    """An observer that remembers which run it is."""
+
+    run: str = field(default="")
+
+    def on_event(self, event: Event) -> None:
+        self.run = event.run
+
+
+def run_book(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
+    """Run one runbook to its end and keep its report beside its journal.
+
+    What is wrong before it begins is told here, so that the next file still runs.
+    """
+    stream = sys.stderr if manner.as_json else sys.stdout
+    console = console_for(opened.book, stream, quiet=manner.level < 0)
+    name = _RunName()
+    whole = replace(
+        request,
+        observers=(name, console, *request.observers),
+        on_stuck=partial(_leave, console),
+    )
+    try:
+        code = anyio.run(_execute, opened, whole)
+    except SandbookError as error:
+        warn(*error_words(error))
+        code = error.exit_code
+    finally:
+        console.close()
+    if not name.run:
+        return Ran(code=code)
+    folder = opened.installation.state.run(name.run)
+    return Ran(code=code, report=_keep_report(folder, manner))
+
+
+async def _execute(opened: Opened, request: RunRequest) -> int:
+    async with opened.installation as installation:
+        error: SandbookError | None = None
+        code = 0
+        async with anyio.create_task_group() as tasks:
+            swept = anyio.Event()
+
+            async def sweep_beside() -> None:
+                await sweep(installation)
+                swept.set()
+
+            tasks.start_soon(sweep_beside)
+            try:
+                code = await execute(request, installation)
+            except SandbookError as refusal:
+                # Out of the task group as it is, not inside a group of errors.
+                error = refusal
+            with anyio.move_on_after(PATIENCE_S):
+                await swept.wait()
+            tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        return code
+
+
+def _leave(console: Console, remaining: Sequence[str]) -> None:
+    """Exit at once, at the second signal: say what nobody ended."""
+    console.close()
+    warn(
+        "left at once; clean-up was not finished", *(f"  {each}" for each in remaining)
+    )
+    if remaining:
+        warn("  end it now: sandbook sandboxes kill ID")
+    sys.stdout.flush()
+    # The interpreter would wait for the threads of the run.
+    os._exit(CANCELLED)
+
+
+def _keep_report(folder: RunFolder, manner: Manner) -> Report | None:
+    try:
+        report = Report.from_journal(folder.journal, folder.output)
+        write_json(folder.report, report.to_json())
+    except (SandbookError, OSError) as error:
+        warn(f"warning: the report of run {folder.run} could not be kept: {error}")
+        return None
+    fault = folder.path / "fault.txt"
+    if fault.exists():
+        warn(
+            "this is a fault in Sandbook or a plugin, not in your runbook",
+            f"  please report it with the trace in {str(fault)!r}",
+        )
+    if manner.level > 0:
+        warn(f"journal, output and report are in {str(folder.path)!r}")
+    return report
+
+
+def write_json(path: Path, data: Mapping[str, JSON]) -> None:
+    """Write a file that is either whole or not there, readable by this user only."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "w", encoding="ascii") as written:
+        json.dump(data, written, indent=2)
+        written.write("\n")
+    fresh.replace(path)
+
+
+def bundle(every: Sequence[Ran], *, files: int) -> Mapping[str, JSON]:
+    """The report of one file, or an object that holds those of several."""
+    reports = [ran.report.to_json() for ran in every if ran.report is not None]
+    if files == 1 and reports:
+        return reports[0]
+    return {"v": 1, "reports": reports}
+
+
+def keep_bundle(path: Path, data: Mapping[str, JSON]) -> None:
+    """Write the file that `--report` names."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, data)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise UsageError(
+            f"--report: {str(path)!r} cannot be written: {reason}",
+            remedy="the runs are over; `sandbook show --json` gives the report too",
+        ) from error
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The code of several runs."""
+    found = set(codes)
+    return next((code for code in PRECEDENCE if code in found), max(found, default=0))

@@ -1,0 +1,192 @@
+"""`sandbook run`: runbooks in their order, and one exit code for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from sandbook.cli import _options as options
+from sandbook.cli._reading import reading
+from sandbook.errors import SandbookError, UsageError
+
+if TYPE_CHECKING:
+    from sandbook.cli._opening import Calling, Opened
+    from sandbook.cli._running import Manner, Ran
+    from sandbook.runner import RunRequest
+
+CANCELLED = 130
+
+EXAMPLES = """\b
+Examples:
+  sandbook run hello.yaml
+  sandbook run smoke.yaml -i url=https://example.org -i tries=3
+  sandbook run deploy.yaml --provider e2b,local --keep
+  TOKEN=... sandbook run release.yaml --report report.json
+  cat hello.yaml | sandbook run -
+"""
+
+
+class Flags(TypedDict):
+    """The options of `run`, by the names click gives them."""
+
+    given: dict[str, str]
+    providers: tuple[str, ...]
+    keep: bool
+    artifacts: Path | None
+    secret_files: dict[str, str]
+    env_file: Path | None
+    teardown_timeout: float
+    allow_host_network: bool
+    allow_unisolated: bool
+    no_quota: bool
+    report: Path | None
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+@click.command(short_help="Run runbooks.", epilog=EXAMPLES)
+@options.files_argument
+@options.input_option
+@options.provider_option
+@click.option("--keep", is_flag=True, help="Let the sandboxes live on after the run.")
+@click.option(
+    "--artifacts",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where artifacts go, instead of the run's own folder.",
+)
+@click.option(
+    "--secret-file",
+    "secret_files",
+    metavar="NAME=PATH",
+    type=options.name_value,
+    multiple=True,
+    callback=options.as_map,
+    help="A secret's value, instead of the variable of its name.",
+)
+@options.env_file_option
+@click.option(
+    "--teardown-timeout",
+    metavar="DURATION",
+    type=options.duration,
+    default="30s",
+    show_default=True,
+    help="The longest that ending the sandboxes may take.",
+)
+@click.option(
+    "--allow-host-network",
+    is_flag=True,
+    help="Let sandboxes use this computer's own network.",
+)
+@options.unisolated_option
+@click.option("--no-quota", is_flag=True, help="Count nothing and obey no limit.")
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report, as JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more than usual.")
+def run(files: tuple[str, ...], **flags: Unpack[Flags]) -> int:
+    """Run runbooks, one after the other; `-` is stdin."""
+    if flags["quiet"] and flags["verbose"]:
+        raise UsageError("--quiet and --verbose exclude each other", remedy="use one")
+    with reading(files):
+        ready = _prepare(files, flags)
+    return _run_all(ready, flags)
+
+
+def _prepare(files: Sequence[str], flags: Flags) -> list[tuple[Opened, RunRequest]]:
+    """Everything that can be wrong with the call, before anything runs."""
+    # The whole engine, which `--help` does not need.
+    from sandbook.cli._opening import open_books, resolve_all
+    from sandbook.cli._secrets import read_secrets, refuse_strange
+    from sandbook.runner import RunRequest
+
+    calling = _calling(flags)
+    opened = open_books(files, calling)
+    books = [each.book for each in opened]
+    inputs = resolve_all(books, flags["given"])
+    given = flags["secret_files"]
+    refuse_strange(given, [name for book in books for name in book.secrets])
+    return [
+        (
+            each,
+            RunRequest(
+                runbook=each.book,
+                inputs=values,
+                secrets=read_secrets(each.book.secrets, calling.environ, given),
+                keep=flags["keep"],
+                artifacts=_absolute(flags["artifacts"]),
+                teardown_timeout=flags["teardown_timeout"],
+                host_network=flags["allow_host_network"],
+                count_quota=not flags["no_quota"],
+            ),
+        )
+        for each, values in zip(opened, inputs, strict=True)
+    ]
+
+
+def _calling(flags: Flags) -> Calling:
+    # As above.
+    from sandbook.cli._opening import Calling
+    from sandbook.cli._secrets import environ_with
+
+    return Calling(
+        environ=environ_with(flags["env_file"]),
+        providers=flags["providers"],
+        host_network=flags["allow_host_network"],
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
+
+
+def _run_all(ready: Sequence[tuple[Opened, RunRequest]], flags: Flags) -> int:
+    # As above.
+    from sandbook.cli._running import Manner, bundle, keep_bundle, worst
+    from sandbook.cli._words import say_object
+
+    manner = Manner(as_json=flags["as_json"], level=flags["verbose"] - flags["quiet"])
+    every: list[Ran] = []
+    for opened, request in ready:
+        every.append(_run_one(opened, request, manner, flags))
+        if every[-1].code == CANCELLED:
+            break
+    data = bundle(every, files=len(ready))
+    if manner.as_json:
+        say_object(data)
+    if flags["report"] is not None:
+        keep_bundle(flags["report"], data)
+    return worst(ran.code for ran in every)
+
+
+def _run_one(opened: Opened, request: RunRequest, manner: Manner, flags: Flags) -> Ran:
+    # As above.
+    from sandbook.cli._main import error_words
+    from sandbook.cli._planning import plan_words, refuse_unisolated
+    from sandbook.cli._running import Ran, run_book
+    from sandbook.cli._telling import tell_warnings
+    from sandbook.cli._words import warn
+    from sandbook.plan import make_plan
+
+    installation = opened.installation
+    if manner.level >= 0:
+        tell_warnings(opened.book.warnings)
+    try:
+        plan = make_plan(opened.book, installation.verbs, installation.chain)
+        if not flags["allow_unisolated"]:
+            refuse_unisolated(plan)
+    except SandbookError as error:
+        warn(*error_words(error))
+        return Ran(code=error.exit_code)
+    if manner.level > 0:
+        warn(*plan_words(plan, request.inputs))
+    return run_book(opened, request, manner)

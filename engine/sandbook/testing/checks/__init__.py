@@ -1,0 +1,29 @@
+"""The checks, one module per part of the contract; importing this enters them all."""
+
+from sandbook.testing.checks import (
+    commands,
+    endings,
+    files,
+    folders,
+    keys,
+    lifecycle,
+    links,
+    registration,
+    streams,
+    transfers,
+    walls,
+)
+
+__all__ = [
+    "commands",
+    "endings",
+    "files",
+    "folders",
+    "keys",
+    "lifecycle",
+    "links",
+    "registration",
+    "streams",
+    "transfers",
+    "walls",
+]
