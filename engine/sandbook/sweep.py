@@ -7,7 +7,8 @@ speaks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -261,7 +262,7 @@ async def find_leftovers(installation: Installation) -> Leftovers:
 
 
 async def _pending(
-    installation: Installation, expired: Set[str]
+    installation: Installation, expired: AbstractSet[str]
 ) -> tuple[Reservation, ...]:
     now = datetime.now(UTC)
     return tuple(

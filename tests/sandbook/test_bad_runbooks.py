@@ -38,15 +38,11 @@ def test_there_is_a_text_for_each_file_and_no_other() -> None:
     assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in FILES}
 
 
-def test_every_code_that_is_told_is_explained() -> None:
+def test_every_code_is_told_somewhere_and_explained() -> None:
     texts = [path.read_text(encoding="utf-8") for path in BAD.glob("*.txt")]
-    codes = {
-        code
-        for text in texts
-        for code in re.findall(r"\((SB\d+)\)$", text, re.MULTILINE)
-    }
-    assert codes <= CODES.keys()
-    assert len(codes) >= 28
+    codes = set(re.findall(r"\((SB\d+)\)$", "\n".join(texts), re.MULTILINE))
+    # A file that is too large is not kept, and SB109 needs a verb with a script.
+    assert codes | {"SB107", "SB109"} == CODES.keys()
 
 
 if __name__ == "__main__":

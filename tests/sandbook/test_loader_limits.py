@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from sandbook.errors import RunbookError
 from sandbook.loader import load_runbook
-
 from tests.sandbook.reading import problems_of, told
 from tests.sandbook.verbs import VERBS
 

@@ -84,8 +84,8 @@ SHAPES = {
     "behind a comment with a quote": ("# it's\nprintf '<%s>' ${{ inputs.v }}", "<{}>"),
     "behind a hash in a word": ("printf '<%s>' a#b${{ inputs.v }}", "<a#b{}>"),
     "condition": (
-        "if [ ${{ inputs.v }} = ${{ inputs.v }} ]\nthen printf '<%s>' ${{ inputs.v }}\nfi",
-        "<{}>",
+        "if [ ${{ inputs.v }} = ${{ inputs.v }} ]; then printf '<%s>' x; fi",
+        "<x>",
     ),
     "case word and pattern": (
         "case ${{ inputs.v }} in ${{ inputs.v }}) printf '<%s>' ${{ inputs.v }};; esac",

@@ -125,7 +125,7 @@ async def _ledger(installation: Installation) -> Finding:
         return Finding(
             name="ledger",
             state="problem",
-            message=f"{counted(len(wrong), 'counter')} disagree with its events",
+            message=f"counters that disagree with its events: {len(wrong)}",
             remedy="report it; the events are complete, so nothing is lost",
         )
     message = f"readable, {counted(len(live), 'reservation')} in use"

@@ -46,11 +46,13 @@ def _tell(file: str, opened: object, problems: Sequence[Problem]) -> None:
 
     for problem in problems:
         say(render(problem), "")
+    wrong = sum(problem.severity == "error" for problem in problems)
+    told = [counted(wrong, "problem")] if wrong else []
     if isinstance(opened, Opened):
-        steps = counted(sum(1 for _ in every_step(opened.book)), "step")
-        say(f"{file}: ok: {steps}")
-    else:
-        say(f"{file}: {counted(len(problems), 'problem')}")
+        told = ["ok: " + counted(sum(1 for _ in every_step(opened.book)), "step")]
+    if len(problems) > wrong:
+        told.append(counted(len(problems) - wrong, "warning"))
+    say(f"{file}: {', '.join(told)}")
 
 
 def _say_json(problems: Sequence[Problem]) -> None:

@@ -24,6 +24,7 @@ class Source:
     text: str
     problems: list[Problem] = field(default_factory=list[Problem])
     _starts: list[int] = field(default_factory=list[int])
+    _lines: dict[int, str] = field(default_factory=dict[int, str])
 
     def __post_init__(self) -> None:
         """Find the lines."""
@@ -41,15 +42,21 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its end."""
+        # One text for all problems of a line: a line may be a MiB long.
+        if number not in self._lines:
+            self._lines[number] = self._read_line(number)
+        return self._lines[number]
+
+    def _read_line(self, number: int) -> str:
         start = self._starts[number - 1]
         more = number < len(self._starts)
         end = self._starts[number] if more else len(self.text)
         return self.text[start:end].rstrip("\r\n")
 
     def rest_of_line(self, offset: int) -> str:
-        """What stands from a character to the end of its line."""
+        """The next characters of a line, enough to show."""
         at = self.locate(offset)
-        return self.line(at.line)[at.column - 1 :]
+        return self.line(at.line)[at.column - 1 :][:200]
 
     def add(
         self,

@@ -17,7 +17,7 @@ from sandbook.errors import (
     TooLarge,
 )
 from sandbook.testing._check import check
-from sandbook.testing._kit import Kit, fails, skip
+from sandbook.testing._kit import Kit, fails, skip, until
 
 MIB = 1 << 20
 ODD_NAMES = (
@@ -141,8 +141,12 @@ async def a_file_is_written_whole_or_not_at_all(kit: Kit) -> None:
         await box.files.write("new/file", breaks_off())
     assert seen == [b"old content"]
     assert await box.files.read("new/file") == b"old content"
-    names = [entry.path.rpartition("/")[2] async for entry in box.files.list("new")]
-    assert names == ["file"], "something was left beside it"
+
+    async def is_alone() -> bool:
+        found = [entry.path async for entry in box.files.list("new")]
+        return [path.rpartition("/")[2] for path in found] == ["file"]
+
+    await until(is_alone, within=kit.options.patience, what="nothing left beside it")
 
 
 @check("F71", needs=["files", "exec"])

@@ -1,0 +1,280 @@
+"""`sandbook sandboxes` and `sandbook shell`."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.calls import COMMAND, DEADLINE, Cli, bare_plugin, stable, wait_until
+
+KEPT = "steps: [{command: echo kept > file}]"
+TERMINALS = """
+    from tests.cli.terminal import TerminalProvider
+
+
+    class Provider(TerminalProvider):
+        def __init__(self, settings):
+            values = {**settings.values, "pretend": True}
+            super().__init__(replace(settings, values=values))
+"""
+
+
+def _keep(cli: Cli, *argv: str) -> str:
+    """Run with --keep; the id of the sandbox."""
+    before = {str(row["id"]) for row in cli.sandboxes()}
+    assert cli("run", cli.book(KEPT), "--keep", "-q", *argv).code == 0
+    (made,) = {str(row["id"]) for row in cli.sandboxes()} - before
+    return made
+
+
+def test_without_sandboxes_none_is_listed(cli: Cli) -> None:
+    called = cli("sandboxes")
+    assert (called.code, called.out, called.err) == (0, "no sandbox lives\n", "")
+    assert cli("sandboxes", "ls", "--json").rows("sandboxes") == []
+    assert cli("sandboxes", "kill", "--all", "--yes").out == "no sandbox lives\n"
+
+
+def test_sandboxes_are_listed_newest_first(cli: Cli) -> None:
+    first, second = _keep(cli), _keep(cli)
+    heading, *rows = cli("sandboxes").out.splitlines()
+    assert heading.split() == [
+        "id",
+        "provider",
+        "state",
+        "run",
+        "name",
+        "created",
+        "ends",
+    ]
+    assert [row.split()[0] for row in rows] == [second, first]
+    assert stable(rows[0]).split()[1:] == [
+        "local",
+        "running",
+        "RUN",
+        "main",
+        "WHEN",
+        "WHEN",
+    ]
+
+
+def test_a_sandbox_is_ended_by_the_beginning_of_its_id(cli: Cli) -> None:
+    first, second = _keep(cli), _keep(cli)
+    called = cli("sandboxes", "kill", second[:-3])
+    assert (called.code, called.out) == (0, f"sandbox {second}: destroyed\n")
+    assert [row["id"] for row in cli.sandboxes()] == [first]
+    assert "1 reservation in use" in cli("doctor").out
+
+
+def test_an_unknown_or_ambiguous_id_ends_nothing(cli: Cli) -> None:
+    first, second = _keep(cli), _keep(cli)
+    unknown = cli("sandboxes", "kill", "zzz")
+    assert unknown.code == 2
+    assert unknown.err == (
+        "error: there is no live sandbox 'zzz', nor a run of that id with one\n"
+        "  list them: sandbook sandboxes\n"
+    )
+    same = os.path.commonprefix([first, second])  # noqa: RUF071 - no paths
+    many = cli("sandboxes", "kill", same)
+    assert many.code == 2
+    assert f"2 ids begin with {same!r}" in many.err
+    assert len(cli.sandboxes()) == 2
+
+
+def test_all_are_ended_only_with_yes(cli: Cli) -> None:
+    _keep(cli)
+    promise = cli("sandboxes", "kill", "--all")
+    assert (promise.code, promise.out) == (0, "would end 1 sandbox; add --yes\n")
+    assert len(cli.sandboxes()) == 1
+    assert cli("sandboxes", "kill", "--all", "--yes").code == 0
+    assert not cli.sandboxes()
+
+
+def test_other_installations_are_listed_only_with_all(cli: Cli) -> None:
+    _keep(cli)
+    other = {"SANDBOOK_INSTALLATION": "another"}
+    assert cli("sandboxes", "--json", env=other).rows("sandboxes") == []
+    assert len(cli("sandboxes", "--all", "--json", env=other).rows("sandboxes")) == 1
+    assert cli("sandboxes", "kill", "--all", "--yes", env=other).code == 0
+    assert len(cli.sandboxes()) == 1
+
+
+def test_a_sandbox_that_does_not_end_is_exit_5(cli: Cli) -> None:
+    bare_plugin(
+        cli,
+        """
+        class Provider(Base):
+            async def destroy(self, ref):
+                raise errors.TeardownFailed(
+                    "not today", provider="bare", operation="destroy", ref=ref
+                )
+        """,
+    )
+    made = _keep(cli, "--provider", "bare")
+    called = cli("sandboxes", "kill", made)
+    assert called.code == 5
+    assert called.err == f"error: sandbox {made} lives on: not today\n"
+
+
+def test_a_script_from_stdin_runs_in_the_newest_sandbox(cli: Cli) -> None:
+    _keep(cli)
+    script = b"cat file; echo oops >&2\nread line\nnext\nexit 7\n"
+    called = cli("shell", stdin=script)
+    assert (called.code, called.out, called.err) == (7, "kept\n", "oops\n")
+
+
+def test_the_sandbox_of_a_shell_is_chosen_by_run_or_id(cli: Cli) -> None:
+    first = _keep(cli)
+    run = cli.newest().name
+    second = _keep(cli)
+    assert cli("shell", run, stdin=b"echo 1st > which").code == 0
+    assert cli("shell", first, stdin=b"cat which").out == "1st\n"
+    assert cli("shell", second, stdin=b"cat which").code == 1
+    unknown = cli("shell", "zzz", stdin=b"echo no")
+    assert (unknown.code, unknown.out) == (2, "")
+
+
+def test_without_a_sandbox_a_shell_says_how_to_keep_one(cli: Cli) -> None:
+    called = cli("shell", stdin=b"echo no")
+    assert (called.code, called.out) == (2, "")
+    assert called.err == (
+        "error: no sandbox lives\n  keep one: sandbook run FILE --keep\n"
+    )
+
+
+def test_a_shell_leaves_the_sandbox_kept(cli: Cli) -> None:
+    made = _keep(cli)
+    assert cli("shell", stdin=b"true").code == 0
+    assert cli("reap", "--yes").out == "nothing is left behind\n"
+    assert [row["id"] for row in cli.sandboxes()] == [made]
+
+
+class Terminal:
+    """A person at a terminal with a command in it."""
+
+    def __init__(self, cli: Cli, *argv: str) -> None:
+        self._master, slave = pty.openpty()
+        self.resize(cols=91, rows=33)
+        self.settings = termios.tcgetattr(slave)
+        self.slave = slave
+        self.process = subprocess.Popen(
+            (*COMMAND, *argv),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**cli.environ, "TERM": "xterm"},
+            cwd=cli.folder,
+            start_new_session=True,
+        )
+        self.shown = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self.shown += os.read(self._master, 4096).decode()
+            except OSError:
+                return
+
+    def see(self, text: str) -> None:
+        """Wait until the text was shown."""
+        wait_until(lambda: text in self.shown or self.process.poll() is not None)
+        assert text in self.shown, self.shown
+
+    def type(self, text: str) -> None:
+        """Type."""
+        os.write(self._master, text.encode())
+
+    def resize(self, *, cols: int, rows: int) -> None:
+        """Drag the corner of the window."""
+        size = struct.pack("HHHH", rows, cols, 0, 0)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+
+    def close(self) -> None:
+        """Close both ends."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.slave)
+        os.close(self._master)
+
+
+@contextmanager
+def _terminal(cli: Cli, *argv: str) -> Generator[Terminal]:
+    made = Terminal(cli, *argv)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_terminal_is_passed_on_key_by_key_and_size_by_size(cli: Cli) -> None:
+    bare_plugin(cli, TERMINALS, extra=frozenset({"pty"}))
+    _keep(cli, "--provider", "bare")
+    with _terminal(cli, "shell") as terminal:
+        terminal.type("stty size; cat file\n")
+        terminal.see("33 91")
+        terminal.see("kept")
+        terminal.type("trap 'echo was''inch' WINCH; echo re''ady\n")
+        terminal.see("ready")
+        terminal.resize(cols=70, rows=20)
+        # In a session of its own our command is told of the size by hand.
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.type("\n")
+        terminal.see("wasinch")
+        terminal.type("stty size\n")
+        terminal.see("20 70")
+        # Ctrl-C ends what runs inside, not the shell and not us.
+        terminal.type("echo be''gun; sleep 600\n")
+        terminal.see("begun")
+        terminal.type("\x03")
+        terminal.type("echo still; exit 9\n")
+        terminal.see("still")
+        assert terminal.process.wait(DEADLINE) == 9
+        assert termios.tcgetattr(terminal.slave) == terminal.settings
+
+
+def test_a_provider_without_terminals_says_what_to_do_instead(cli: Cli) -> None:
+    bare_plugin(cli)
+    made = _keep(cli, "--provider", "bare")
+    with _terminal(cli, "shell", made) as terminal:
+        assert terminal.process.wait(DEADLINE) == 2
+        terminal.see("error: provider 'bare' has no terminals")
+        terminal.see(f"echo 'ls -l' | sandbook shell {made}")
+        assert termios.tcgetattr(terminal.slave) == terminal.settings
+
+
+@pytest.mark.parametrize("name", ["local", "bare"])
+def test_a_sandbox_that_is_lost_in_a_shell_is_told(cli: Cli, name: str) -> None:
+    if name == "bare":
+        bare_plugin(cli)
+    made = _keep(cli, "--provider", name)
+    process = subprocess.Popen(
+        (*COMMAND, "shell", made),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=cli.environ,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"echo in\nsleep 600\n")
+    process.stdin.close()
+    assert process.stdout.readline() == b"in\n"
+    assert cli("sandboxes", "kill", made).code == 0
+    assert process.wait(DEADLINE) == 1
+    assert process.stderr is not None
+    err = process.stderr.read().decode()
+    process.stdout.close()
+    process.stderr.close()
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
