@@ -69,7 +69,7 @@ async def run(
 
 
 @asynccontextmanager
-async def open_sandbox(
+async def open_sandbox(  # noqa: PLR0913 (each is one key of `sandbox:`)
     *,
     providers: Sequence[str] = (),
     template: str | None = None,

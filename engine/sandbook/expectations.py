@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from sandbook.api import JSON, Bound, Files
 from sandbook.errors import FileError, TooLarge, UsageError
@@ -100,7 +101,7 @@ def _dig(value: JSON, path: str) -> tuple[bool, JSON]:
     """The value at `a.b[0].c`, and whether there is one."""
     for key, index, quoted in _PART.findall(path):
         if index:
-            items = value if isinstance(value, list | tuple) else ()
+            items = _items(value)
             if int(index) >= len(items):
                 return False, None
             value = items[int(index)]
@@ -110,6 +111,12 @@ def _dig(value: JSON, path: str) -> tuple[bool, JSON]:
                 return False, None
             value = value[name]
     return True, value
+
+
+def _items(value: JSON) -> Sequence[JSON]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return cast("Sequence[JSON]", value)
+    return ()
 
 
 async def _files(wanted: Bound, files: Files | None) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sandbook.api import ISOLATIONS, Capability, Isolation, Verb
 from sandbook.chain import Chain, Selection
@@ -104,7 +105,7 @@ def _sandbox(
 def sandbox_options(runbook: Runbook, creator: Step | None) -> Mapping[str, object]:
     """`sandbox:` of the file, overlaid with what the `create` step says."""
     written = creator.args.get("create") if creator else None
-    own = written if isinstance(written, Mapping) else {}
+    own: Mapping[str, object] = written if isinstance(written, Mapping) else {}
     return {**runbook.sandbox, **own}
 
 
@@ -123,7 +124,8 @@ def _providers(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return () if value == "auto" else (value,)
     if isinstance(value, Sequence):
-        return tuple(name for name in value if isinstance(name, str))
+        names = cast("Sequence[object]", value)
+        return tuple(name for name in names if isinstance(name, str))
     return ()
 
 

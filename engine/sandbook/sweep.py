@@ -18,10 +18,11 @@ from anyio import to_thread
 
 from sandbook.api import Destroyed, SandboxInfo, SandboxRef
 from sandbook.chain import NEEDS_NAMING
-from sandbook.errors import LedgerError, SandbookError
+from sandbook.errors import LedgerError, SandbookError, TeardownFailed
 from sandbook.installation import Installation
 from sandbook.ledger import Reservation
-from sandbook.state import is_alive, owner_alive
+from sandbook.report import Report
+from sandbook.state import RunFolder, is_alive, owner_alive
 
 SWEEP_S = 2.0
 """The longest that a sweep at the start of a run may take."""
@@ -291,7 +292,16 @@ async def _is_dead(
         folder = installation.state.run(info.labels.get(RUN, ""))
     except SandbookError:
         return True
-    return not owner_alive(folder)
+    return not owner_alive(folder) and not _was_kept(folder)
+
+
+def _was_kept(folder: RunFolder) -> bool:
+    """Whether a run that ended by itself left its sandboxes on purpose."""
+    try:
+        report = Report.from_journal(folder.journal)
+    except SandbookError:
+        return False
+    return report.is_final and report.exit != TeardownFailed.exit_code
 
 
 async def _count_dead_folders(installation: Installation) -> int:

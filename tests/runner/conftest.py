@@ -29,7 +29,9 @@ class Ran:
     report: Report
     events: list[Event]
     folder: Path
-    output: list[tuple[str, str, bytes]] = field(default_factory=list)
+    output: list[tuple[str, str, bytes]] = field(
+        default_factory=list[tuple[str, str, bytes]]
+    )
 
     def step(self, path: str) -> StepReport:
         """A step by its path in the plan."""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -30,7 +31,8 @@ def stuck(remaining):
     os._exit(130)
 
 async def main(path):
-    async with Installation(environ=os.environ, project=path.parent, providers=("local",)) as here:
+    here = Installation(environ=os.environ, project=path.parent, providers=("local",))
+    async with here:
         book = load_runbook(path, {n: v.spec for n, v in here.verbs.items()})
         return await execute(RunRequest(runbook=book, on_stuck=stuck), here)
 
@@ -51,7 +53,7 @@ class Client:
             text=True,
         )
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         """Use it."""
         return self
 

@@ -23,7 +23,7 @@ PROVIDER = """
     @hookimpl
     def sandbook_provider():
         return ProviderInfo(
-            name={name!r}, api_version={version}, summary="a test", settings_schema={{}},
+            name={name!r}, api_version={version}, summary="", settings_schema={{}},
             factory={factory!r}, credentials=(), capabilities=capabilities,
         )
 """
@@ -34,7 +34,7 @@ Write = Callable[[str, str], str]
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Write a module that can be imported, and give its name."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
     def make(name: str, text: str) -> str:
         unique = f"{name}_{tmp_path.name.replace('-', '_')}"
@@ -48,7 +48,9 @@ def _provider(name: str, *, version: str = "API_VERSION", factory: str = "x:Y") 
     return PROVIDER.format(name=name, version=version, factory=factory)
 
 
-def _registry(*providers: Plugin, hooks: tuple[Plugin, ...] = (), strict: bool = False):  # type: ignore[no-untyped-def]
+def _registry(
+    *providers: Plugin, hooks: tuple[Plugin, ...] = (), strict: bool = False
+) -> Registry:
     return Registry(providers=providers, hooks=hooks, strict=strict)
 
 
@@ -98,7 +100,7 @@ def test_strict_loading_raises_what_is_otherwise_told(write: Write) -> None:
     assert caught.value.exit_code == 70
 
 
-def test_an_unknown_provider_is_answered_with_the_nearest_name(write: Write) -> None:
+def test_an_unknown_provider_is_answered_with_the_nearest_name() -> None:
     registry = _registry(Plugin(name="daytona", target="x"))
     with pytest.raises(UsageError, match="'daytonna'") as caught:
         registry.provider_info("daytonna")
@@ -143,7 +145,7 @@ def test_verbs_of_a_third_party_stand_beside_the_built_in_ones(write: Write) -> 
 
         class Greet:
             spec = VerbSpec(
-                name="greet", summary="greet", value={"type": "string", "x-kind": "text"}
+                name="greet", summary="", value={"type": "string", "x-kind": "text"}
             )
 
             def requires(self, args):
@@ -205,7 +207,8 @@ def installed(tmp_path: Path) -> Path:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[sandbook.providers]\nacme = acme_provider\n[sandbook]\nacme-hooks = acme_hooks\n"
+        "[sandbook.providers]\nacme = acme_provider\n"
+        "[sandbook]\nacme-hooks = acme_hooks\n"
     )
     (tmp_path / "acme_provider.py").write_text("raise RuntimeError('acme is broken')\n")
     (tmp_path / "acme_hooks.py").write_text("raise RuntimeError('hooks are broken')\n")
@@ -226,7 +229,11 @@ def _ask(path: Path, **variables: str) -> tuple[list[str], list[str], list[str]]
 
     environ = {**os.environ, "PYTHONPATH": str(path), **variables}
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=environ, capture_output=True, text=True
+        [sys.executable, "-c", ASK],
+        check=False,
+        env=environ,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     names, verbs, problems = json.loads(done.stdout)

@@ -7,7 +7,6 @@ anything else that meets it fails.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, cast
@@ -15,6 +14,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 from sandbook.api import JSON, Bound, BoundShell
 from sandbook.expressions import _tree as tree
 from sandbook.expressions._filters import FILTERS, bounded
+from sandbook.expressions._fit import fit
 from sandbook.expressions._json import (
     check_size,
     equal,
@@ -27,17 +27,14 @@ from sandbook.expressions._json import (
 from sandbook.expressions._values import (
     Expression,
     ExpressionError,
-    Kind,
     MissingValue,
     Scope,
     ShellText,
     Template,
     Value,
 )
-from sandbook.units import parse_duration, parse_size
 
 _LONGEST_VARIABLE: Final = 128 * 1024
-_OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def _variable(name: str, expression: Expression, scope: Scope) -> str:
 def _fill(template: Template, scope: Scope) -> JSON:
     alone = template.alone
     if alone is not None and template.kind != "text":
-        return _located(alone, lambda: _fit(_result(alone, scope), template.kind))
+        return _located(alone, lambda: fit(_result(alone, scope), template.kind))
     text = "".join(
         piece if isinstance(piece, str) else _text_of(piece, scope)
         for piece in template.pieces
@@ -123,7 +120,7 @@ def _fill(template: Template, scope: Scope) -> JSON:
     if template.kind in ("text", "free"):
         return text
     first = next(piece for piece in template.pieces if not isinstance(piece, str))
-    return _located(first, lambda: _fit(text, template.kind))
+    return _located(first, lambda: fit(text, template.kind))
 
 
 def _text_of(expression: Expression, scope: Scope) -> str:
@@ -154,44 +151,6 @@ def _secret(name: str, scope: Scope) -> str:
     if name not in scope.secrets:
         raise MissingValue(f"the secret {name!r} is missing")
     return scope.secrets[name]
-
-
-def _fit(value: JSON, kind: Kind) -> JSON:
-    """The value as its place needs it."""
-    if kind in ("duration", "size") and isinstance(value, str):
-        try:
-            return parse_duration(value) if kind == "duration" else parse_size(value)
-        except ValueError as error:
-            raise ExpressionError(str(error)) from error
-    if not _FITS[kind](value):
-        raise ExpressionError(
-            f"{_NEEDED[kind]} is needed here, not {kind_of(value)}: {shown(value)}"
-        )
-    return value
-
-
-def _is_octal(value: JSON) -> bool:
-    return isinstance(value, str) and _OCTAL.fullmatch(value) is not None
-
-
-_FITS: Final[Mapping[Kind, Callable[[JSON], bool]]] = {
-    "text": lambda value: isinstance(value, str),
-    "free": lambda _: True,
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: is_number(value) and isinstance(value, int),
-    "number": is_number,
-    "octal": _is_octal,
-    "duration": lambda _: False,
-    "size": lambda _: False,
-}
-_NEEDED: Final[Mapping[Kind, str]] = {
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "number": "a number",
-    "octal": "a file mode as 0644",
-    "duration": "a duration as 30s",
-    "size": "a size as 512MB",
-}
 
 
 def _value(node: tree.Tree, scope: Scope) -> JSON:

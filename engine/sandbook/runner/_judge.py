@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sandbook.api import JSON, Failure, Outcome
+from sandbook.api import JSON, Bound, Failure, Outcome
 from sandbook.expectations import replaces
 from sandbook.expressions import Scope, evaluate
 from sandbook.runbook import Step
@@ -24,7 +24,7 @@ class Verdict:
 async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict:
     """Judge one try; what `expect` asks for may replace the verb's own check."""
     expect = evaluate(step.expect, scope)
-    subjects = expect if isinstance(expect, Mapping) else {}
+    subjects: Mapping[str, Bound] = expect if isinstance(expect, Mapping) else {}
     failure = outcome.failure
     if failure is not None and not replaces(subjects, failure.subject):
         return Verdict(outcome=outcome)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 import anyio
 
@@ -67,7 +68,7 @@ async def borrow_sandbox(
 
 
 @contextmanager
-def _opened(request: RunRequest, installation: Installation) -> Iterator[RunContext]:
+def _opened(request: RunRequest, installation: Installation) -> Generator[RunContext]:
     plan = make_plan(request.runbook, installation.verbs, installation.chain)
     folder = installation.state.new_run()
     masker = Masker(request.secrets)
@@ -172,13 +173,12 @@ class _Run:
                 if limit.cancelled_caught:
                     cause = f"the run's own timeout of {book.timeout:g} s ended it"
                     self._context.fail("timed_out", cause)
-        except CannotStart as stop:
-            self._refuse(stop.error)
-        except BaseExceptionGroup as group:
-            _, others = group.split(CannotStart)
-            if others is not None:
+        except Exception as error:
+            # Items of a loop run in a task group, which wraps what they raise.
+            stops = [e.error for e in _leaves(error) if isinstance(e, CannotStart)]
+            if not stops or len(stops) < len(_leaves(error)):
                 raise
-            self._refuse(_leaf_stop(group))
+            self._refuse(stops[0])
         if self._work.cancelled_caught:
             self._context.fail("cancelled", "it was cancelled")
         backgrounds.check()
@@ -242,15 +242,15 @@ class _Run:
         return TEARDOWN_EXIT if code == 0 and self._teardown_failed else code
 
     @contextmanager
-    def _telling_faults(self) -> Iterator[None]:
+    def _telling_faults(self) -> Generator[None]:
         """A fault of ours or of a plugin ends the run, but never its teardown."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 (a plugin's code, or our own fault)
-            fault = _leaf(error)
+            fault = _leaves(error)[0]
             self._context.status = "internal_error"
             self._context.causes.append(f"{type(fault).__name__}: {fault}")
-            _write_trace(self._context.folder, error)
+            _write_trace(self._context, error)
 
     async def _watch_signals(
         self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
@@ -268,26 +268,20 @@ class _Run:
                     self._work.cancel()
 
 
-def _leaf_stop(group: BaseExceptionGroup[BaseException]) -> SandbookError:
-    stop = _leaf(group)
-    if isinstance(stop, CannotStart):
-        return stop.error
-    raise AssertionError("a group of nothing but CannotStart") from group
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The errors inside groups of errors."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return [leaf for each in inner for leaf in _leaves(each)]
 
 
-def _leaf(error: BaseException) -> BaseException:
-    """The first error inside groups of errors."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return error
-
-
-def _write_trace(folder: RunFolder, error: BaseException) -> None:
+def _write_trace(context: RunContext, error: BaseException) -> None:
     # Faults are rare; the module costs every run its import otherwise.
     import traceback
 
-    text = "".join(traceback.format_exception(error))
-    (folder.path / "fault.txt").write_text(text, encoding="utf-8")
+    text = context.masker.text("".join(traceback.format_exception(error)))
+    (context.folder.path / "fault.txt").write_text(text, encoding="utf-8")
 
 
 def _keep_copy(folder: RunFolder, context: RunContext) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
-from sandbook.api import Capability, Failure, Outcome, StepScope, VerbSpec
+from sandbook.api import Arguments, Capability, Failure, Outcome, StepScope, VerbSpec
 from sandbook.errors import TeardownFailed
 from sandbook.verbs import _arguments as get
 from sandbook.verbs._schemas import (
@@ -99,12 +100,14 @@ class Create:
     def requires(self, args: Mapping[str, object]) -> frozenset[Capability]:
         """What the options ask for; the plan adds it to the sandbox's needs."""
         options = args.get("create")
-        return needs_of(options) if isinstance(options, Mapping) else frozenset()
+        if not isinstance(options, Mapping):
+            return frozenset()
+        return needs_of(cast("Mapping[str, object]", options))
 
     async def run(self, step: StepScope) -> Outcome:
         """Make it now."""
         value = step.args.get("create")
-        options = {} if value is None else get.mapping(value, "create")
+        options: Arguments = {} if value is None else get.mapping(value, "create")
         return Outcome(fields=await step.create_sandbox(options))
 
 
@@ -137,7 +140,7 @@ def needs_of(options: Mapping[str, object]) -> frozenset[Capability]:
     needs.add(_network_need(options.get("network")))
     resources = options.get("resources")
     if isinstance(resources, Mapping):
-        needs |= {f"limits.{name}" for name in resources}
+        needs |= {f"limits.{name}" for name in cast("Mapping[str, object]", resources)}
     return frozenset(needs)
 
 

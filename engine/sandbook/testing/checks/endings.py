@@ -79,7 +79,8 @@ async def a_timeout_leaves_other_commands_alone(kit: Kit) -> None:
 @check("E58", needs=["exec"])
 async def a_command_that_ignores_term_is_killed_after_the_grace(kit: Kit) -> None:
     box = await kit.box()
-    text = "trap 'echo term' TERM; echo $$ >child; echo up; while :; do sleep 0.2 || :; done"
+    loop = "while :; do sleep 0.2 || :; done"
+    text = f"trap 'echo term' TERM; echo $$ >child; echo up; {loop}"
     with anyio.fail_after(80):
         result = await _run_out(kit, box, text, grace=1.5)
     assert b"term" in result.stdout.data(), "it was not given the chance to clean up"
