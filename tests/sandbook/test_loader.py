@@ -391,7 +391,7 @@ def test_the_rest_of_a_runbook_is_typed_too() -> None:
 
 def test_a_label_is_made_from_the_step() -> None:
     found = steps("  - command: [git, clone, x]\n  - write: a.txt\n    content: x\n")
-    assert [one.label for one in found] == ["command git clone x", "write a.txt"]
+    assert [one.label for one in found] == ["git clone x", "write a.txt"]
 
 
 def test_shell_texts_inside_maps_are_bound_too() -> None:

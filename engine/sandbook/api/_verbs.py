@@ -41,7 +41,8 @@ class VerbSpec:
     """What is known of a verb before anything runs.
 
     `value` is the schema of what stands after `NAME:`, `keys` of the keys only this
-    verb has, `required` those of them that must be there. `fields` are the names
+    verb has, `required` those of them that must be there, and of `one_of` exactly
+    one. `fields` are the names
     of its result and what they mean, `subjects` those that `expect` may ask for.
     `refuses` lists keys of every step that make no sense here, `nested` the keys
     (or the verb's name) whose value is a list of steps. `timeout` is the default, in
@@ -54,6 +55,7 @@ class VerbSpec:
     value: Schema
     keys: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
     required: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     subjects: tuple[str, ...] = ()
     refuses: tuple[str, ...] = ()

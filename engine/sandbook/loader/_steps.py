@@ -12,7 +12,7 @@ from sandbook.loader._read import TreeReader
 from sandbook.loader._source import Source
 from sandbook.problems import suggest
 from sandbook.runbook import Retry, RetryOn, Step
-from sandbook.schema import STEP_KEYS, step_keys
+from sandbook.schema import STEP_KEYS, alternatives, kind_of, step_keys
 
 FINALLY_TIMEOUT: Final = 60.0
 _LONGEST_LABEL: Final = 60
@@ -78,7 +78,21 @@ class StepReader:
         for name in verb.required:
             if node.find(name) is None:
                 self._reader.missing_key(node, name)
+        self._check_one_of(node, verb)
         return self._build(node, verb, values, path, default)
+
+    def _check_one_of(self, node: MapNode, verb: VerbSpec) -> None:
+        found = [pair for pair in node if pair.name in verb.one_of]
+        if verb.one_of and not found:
+            others = ", ".join(verb.one_of[1:])
+            self._reader.missing_key(node, verb.one_of[0], f"add it, or {others}")
+        if len(found) > 1:
+            self._reader.add(
+                "SB213",
+                found[1].key,
+                f"{found[1].name!r} cannot stand beside {found[0].name!r}",
+                "leave one of them out",
+            )
 
     def _value(self, pair: Pair, schema: Schema, verb: VerbSpec) -> Value:
         # `$defs` of a fragment stand beside what refers to them.
@@ -175,7 +189,7 @@ class StepReader:
             args={name: value for name, value in values.items() if name in own},
             at=self._source.locate(node.start),
             id=_text_or_none(common.get("id")),
-            label=common.get("name", _label(node, verb.name)),
+            label=common.get("name", _label(node, verb)),
             condition=common.get("if", True),
             for_each=common.get("for_each"),
             is_loop="for_each" in common,
@@ -195,10 +209,12 @@ class StepReader:
         )
 
 
-def _label(node: MapNode, verb: str) -> str:
-    pair = node.find(verb)
+def _label(node: MapNode, verb: VerbSpec) -> str:
+    pair = node.find(verb.name)
     text = _first_words(pair.value) if pair else ""
-    label = f"{verb} {text}".strip()
+    # A command line says by itself what it is.
+    is_shell = any(kind_of(part) == "shell" for part in alternatives(verb.value))
+    label = text if is_shell and text else f"{verb.name} {text}".strip()
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
 
 

@@ -57,6 +57,11 @@ def _step(verb: VerbSpec) -> dict[str, object]:
         "properties": {k: _exported(v, v) for k, v in step_keys(verb).items()},
         "required": [verb.name, *verb.required],
         "additionalProperties": False,
+        **(
+            {"oneOf": [{"required": [key]} for key in verb.one_of]}
+            if verb.one_of
+            else {}
+        ),
     }
 
 

@@ -18,6 +18,7 @@ SIZE: Final[Schema] = {"type": "string", "x-kind": "size"}
 NOTHING: Final[Schema] = {"type": "null"}
 TEXTS: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1}
 TEXT_MAP: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
+ENV: Final[Schema] = {**TEXT_MAP, "x-names": True, "x-env": True}
 
 
 def described(schema: Schema, description: str, *examples: object) -> Schema:

@@ -11,6 +11,7 @@ from sandbook.verbs import _arguments as get
 from sandbook.verbs._schemas import (
     BOOLEAN,
     DURATION,
+    ENV,
     INTEGER,
     NAME,
     NOTHING,
@@ -41,7 +42,7 @@ OPTIONS = {
         DURATION, "how long it outlives its last run or a dead client", "10m"
     ),
     "metadata": described(TEXT_MAP, "your labels, to find it again"),
-    "env": described(TEXT_MAP, "environment of every step in it"),
+    "env": described(ENV, "environment of every step in it"),
     "network": described(
         any_of(BOOLEAN, TEXTS),
         "outbound traffic: true, false, or the only hosts allowed",

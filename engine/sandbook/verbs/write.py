@@ -34,6 +34,7 @@ SPEC = VerbSpec(
             "0644",
         ),
     },
+    one_of=("content", "base64"),
     fields={"path": "absolute path", "size": "bytes written"},
     subjects=("file",),
     repeatable=True,
