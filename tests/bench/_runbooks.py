@@ -1,0 +1,67 @@
+"""The files that are run: the same steps, written for us and for each peer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PROGRAM = "/bin/true"
+"""A process in every tool; the word `true` alone is built into some of them."""
+
+
+def write_runbook(folder: Path, steps: int) -> Path:
+    """A runbook of so many commands."""
+    lines = [f"  - command: {PROGRAM}" for _ in range(steps)]
+    file = folder / f"run-{steps}.yaml"
+    file.write_text("\n".join(["runbook: 1", "steps:", *lines, ""]), encoding="utf-8")
+    return file
+
+
+def write_varied_runbook(folder: Path, steps: int) -> Path:
+    """A runbook as people write them: names, expressions, expectations."""
+    lines = ["runbook: 1", "inputs:", "  url: {default: https://example.org}", "steps:"]
+    for number in range(steps):
+        lines += [
+            f"  - id: step_{number}",
+            f"    name: ask for page {number}",
+            f"    command: printf '%s' ${{{{ inputs.url }}}}/{number}",
+            "    timeout: 30s",
+            "    expect:",
+            f'      stdout: {{contains: "/{number}"}}',
+        ]
+    file = folder / f"varied-{steps}.yaml"
+    file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return file
+
+
+def write_script(folder: Path, steps: int) -> None:
+    """The floor: a shell that starts the same processes."""
+    file = folder / "script.sh"
+    file.write_text(f"{PROGRAM}\n" * steps, encoding="utf-8")
+
+
+def write_taskfile(folder: Path, steps: int) -> None:
+    """For go-task."""
+    cmds = [f"      - {PROGRAM}" for _ in range(steps)]
+    lines = ["version: '3'", "tasks:", "  default:", "    cmds:", *cmds, ""]
+    (folder / "Taskfile.yml").write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_dodo(folder: Path, steps: int) -> None:
+    """For doit."""
+    text = f"""\
+def task_all():
+    for number in range({steps}):
+        yield {{"name": str(number), "actions": ["{PROGRAM}"]}}
+"""
+    (folder / "dodo.py").write_text(text, encoding="utf-8")
+
+
+def write_deploy(folder: Path, steps: int) -> None:
+    """For pyinfra."""
+    text = f"""\
+from pyinfra.operations import server
+
+for number in range({steps}):
+    server.shell(name=f"step {{number}}", commands=["{PROGRAM}"])
+"""
+    (folder / "deploy.py").write_text(text, encoding="utf-8")
