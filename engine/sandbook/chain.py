@@ -21,6 +21,9 @@ NEEDS_NAMING = frozenset({"docker"})
 """Without credentials of its own it counts as configured only where it was named."""
 
 
+UNISOLATED = "it isolates nothing (only with --allow-unisolated)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A provider that can do what is needed; `emulated` of it by our own driver."""
@@ -57,10 +60,13 @@ class Chain:
         registry: Registry,
         preferences: Preferences,
         settings_of: Callable[[str], Settings],
+        *,
+        allow_unisolated: bool = False,
     ) -> None:
         self._registry = registry
         self._preferences = preferences
         self._settings_of = settings_of
+        self._allow_unisolated = allow_unisolated
 
     def select(
         self,
@@ -110,9 +116,11 @@ class Chain:
             elif name in NEEDS_NAMING and not named and not settings.values:
                 passed.append(_passed(name, "not_configured", "it was not named"))
             else:
-                yield Candidate(
-                    name=name, info=info, capabilities=info.capabilities(settings)
-                )
+                capabilities = info.capabilities(settings)
+                if capabilities.isolation == "none" and not self._allow_unisolated:
+                    passed.append(_passed(name, "too_weak", UNISOLATED))
+                    continue
+                yield Candidate(name=name, info=info, capabilities=capabilities)
 
 
 def _passed(name: str, outcome: str, reason: str) -> PassedOver:

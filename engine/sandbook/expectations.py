@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 from sandbook.api import JSON, Bound, Files
 from sandbook.errors import FileError, TooLarge, UsageError
@@ -25,6 +24,7 @@ SHOWN = 120
 Rule = Callable[[JSON, Bound], str]
 """Gives the words of what was wanted, or nothing when it holds."""
 
+_NO_LIST = (bool, int, float, str, Mapping)
 _TEXT_SUBJECTS = frozenset({"stdout", "stderr", "output", "text"})
 _FILE_KEYS = frozenset({"path", "exists", "size"})
 
@@ -114,9 +114,7 @@ def _dig(value: JSON, path: str) -> tuple[bool, JSON]:
 
 
 def _items(value: JSON) -> Sequence[JSON]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return cast("Sequence[JSON]", value)
-    return ()
+    return () if value is None or isinstance(value, _NO_LIST) else value
 
 
 async def _files(wanted: Bound, files: Files | None) -> Sequence[str]:

@@ -28,11 +28,13 @@ class Installation:
         project: Path,
         providers: tuple[str, ...] = (),
         overrides: Mapping[str, Mapping[str, object]] | None = None,
+        allow_unisolated: bool = False,
     ) -> None:
         self.environ = environ
         self._project = project
         self._flag = providers
         self._overrides = overrides or {}
+        self._allow_unisolated = allow_unisolated
         self._state: State | None = None
         self._registry: Registry | None = None
         self._preferences: Preferences | None = None
@@ -77,7 +79,12 @@ class Installation:
     @property
     def chain(self) -> Chain:
         """Who may make sandboxes."""
-        return Chain(self.registry, self.preferences, self.settings_of)
+        return Chain(
+            self.registry,
+            self.preferences,
+            self.settings_of,
+            allow_unisolated=self._allow_unisolated,
+        )
 
     @property
     def ledger(self) -> Ledger:
@@ -87,7 +94,7 @@ class Installation:
         return self._ledger
 
     def settings_of(self, name: str) -> Settings:
-        """What provider `name` is made with."""
+        """What provider `name` is made with; `UsageError` where they are wrong."""
         values = {**self.preferences.of_provider(name), **self._overrides.get(name, {})}
         return Settings(
             values=values,  # type: ignore[arg-type]

@@ -112,6 +112,7 @@ class Registry:
     def make_provider(self, name: str, settings: Settings) -> Provider:
         """Load a provider and make it; nothing is sent anywhere yet."""
         info = self.provider_info(name)
+        _check_settings(info, settings)
         module_name, _, class_name = info.factory.partition(":")
         try:
             factory = getattr(importlib.import_module(module_name), class_name)
@@ -257,6 +258,22 @@ def _refusal(plugin: Plugin, info: object) -> str | None:
             f"{API_VERSION}: update {plugin.distribution or 'it'} or sandbook"
         )
     return None
+
+
+def _check_settings(info: ProviderInfo, settings: Settings) -> None:
+    if not settings.values:
+        return
+    # Few people have settings; the others need not pay 80 ms for the validator.
+    from jsonschema import ValidationError, validate
+
+    try:
+        validate(dict(settings.values), dict(info.settings_schema))
+    except ValidationError as error:
+        known = cast("Mapping[str, object]", info.settings_schema.get("properties", {}))
+        raise UsageError(
+            f"settings of provider {info.name!r}: {error.message}",
+            remedy=f"settings there: {', '.join(known) or 'none'}",
+        ) from error
 
 
 def _install_command(info: ProviderInfo) -> str:

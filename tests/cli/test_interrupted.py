@@ -148,6 +148,21 @@ def test_reap_leaves_the_sandboxes_of_live_and_kept_runs_alone(cli: Cli) -> None
     finish(process)
 
 
+def test_without_the_ledger_the_run_speaks_for_its_sandbox(cli: Cli) -> None:
+    kept = cli.book("steps: [{command: 'true'}]", "kept.yaml")
+    assert cli("run", kept, "--keep", "--no-quota", "-q").code == 0
+    first = cli.newest().name
+    process = cli.start("run", cli.book(SLOW), "--no-quota")
+    run = cli.wait_for_event("step.attached", after=first).name
+    assert len(cli.sandboxes()) == 2
+    assert cli("reap", "--yes").out == "nothing is left behind\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (left,) = [row for row in cli.sandboxes() if row["run"] == run]
+    assert cli("reap", "--yes").out == f"ended sandbox {left['id']}\n"
+    assert [row["run"] for row in cli.sandboxes()] == [first]
+
+
 def _dead_folder(cli: Cli) -> Path:
     """What is left of a sandbox whose supervisor was killed."""
     folder = cli.state / "sandboxes" / "0mw000000aa-0123456789ab"

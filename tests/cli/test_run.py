@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
-from jsonschema import Draft202012Validator
 
 from tests.cli.calls import COMMAND, ROOT, Cli, bare_plugin, stable
 
@@ -41,10 +41,7 @@ run RUN, 1 step
 def valid(report: dict[str, Any]) -> dict[str, Any]:
     """The report, after its schema was asked."""
     schema = json.loads((ROOT / "schemas" / "report.schema.json").read_text())
-    found = [
-        error.message for error in Draft202012Validator(schema).iter_errors(report)
-    ]
-    assert found == []
+    jsonschema.validate(report, schema)
     return report
 
 
@@ -271,11 +268,8 @@ def test_a_provider_without_isolation_needs_the_literal_flag(cli: Cli) -> None:
     bare_plugin(cli, isolation="none")
     call = ("run", cli.book(HELLO), "--provider", "bare", "--allow-host-network")
     refused = cli(*call)
-    assert (refused.code, refused.out) == (2, "")
-    assert refused.err == (
-        "error: provider 'bare' isolates nothing: commands would run as you\n"
-        "  choose another provider, or give --allow-unisolated\n"
-    )
+    assert refused.code == 3
+    assert "it isolates nothing (only with --allow-unisolated)" in refused.out
     assert cli(*call, "--allow-unisolated").code == 0
 
 

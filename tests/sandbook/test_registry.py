@@ -11,6 +11,7 @@ from textwrap import dedent
 
 import pytest
 
+from sandbook.api import Settings
 from sandbook.errors import NotInstalled, SandbookError, UsageError
 from sandbook.registry import Plugin, Registry
 
@@ -259,3 +260,15 @@ def test_an_allow_list_leaves_our_own_plugins_in(installed: Path) -> None:
     assert "local" in names
     assert "command" in verbs
     assert problems == []
+
+
+def test_a_setting_nobody_knows_is_refused_by_its_name(tmp_path: Path) -> None:
+    registry = _registry(Plugin(name="local", target="sandbook_local"))
+    settings = Settings(
+        state=tmp_path, cache=tmp_path, values={"alow_host_network": True}
+    )
+    with pytest.raises(
+        UsageError, match="'alow_host_network' was unexpected"
+    ) as caught:
+        registry.make_provider("local", settings)
+    assert "allow_host_network" in caught.value.remedy

@@ -160,11 +160,22 @@ class SandboxInfo:
 
 @runtime_checkable
 class Sandbox(Protocol):
-    """One live machine; `home` is the absolute path of its home folder."""
+    """One live machine."""
 
-    ref: SandboxRef
-    files: Files
-    home: str
+    @property
+    def ref(self) -> SandboxRef:
+        """How it is found again."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Its files."""
+        ...
+
+    @property
+    def home(self) -> str:
+        """The absolute path of its home folder."""
+        ...
 
     async def start(self, request: ExecRequest) -> Process:
         """Start a program, or return the one that has this key."""

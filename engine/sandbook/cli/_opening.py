@@ -25,6 +25,7 @@ class Calling:
     environ: Mapping[str, str]
     providers: tuple[str, ...] = ()
     host_network: bool = False
+    unisolated: bool = False
 
     def installation(self, project: Path) -> Installation:
         """The parts of this computer, as a runbook of `project` sees them."""
@@ -34,6 +35,7 @@ class Calling:
             project=project,
             providers=self.providers,
             overrides=allowed,
+            allow_unisolated=self.unisolated,
         )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sandbook.api import JSON
 from sandbook.cli._steps import as_written, label_of, title_of
-from sandbook.errors import UsageError
 from sandbook.expressions import Value
 from sandbook.plan import Plan, PlannedSandbox
 from sandbook.runbook import Runbook, Step
@@ -16,18 +15,6 @@ from sandbook.units import format_duration, format_size
 _KEY = 11
 _LIFETIME = 600.0
 _SECTIONS = ("setup", "steps", "finally")
-
-
-def refuse_unisolated(plan: Plan) -> None:
-    """Raise `UsageError` where a sandbox could be made without any isolation."""
-    for planned in plan.sandboxes.values():
-        for candidate in planned.selection.candidates:
-            if candidate.capabilities.isolation == "none":
-                raise UsageError(
-                    f"provider {candidate.name!r} isolates nothing: commands would "
-                    "run as you",
-                    remedy="choose another provider, or give --allow-unisolated",
-                )
 
 
 def is_possible(plan: Plan) -> bool:

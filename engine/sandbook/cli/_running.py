@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -71,6 +72,9 @@ def run_book(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
         observers=(name, console, *request.observers),
         on_stuck=partial(_leave, console),
     )
+    # What is here now stays to the end; what a long run makes is looked through again.
+    gc.freeze()
+    gc.enable()
     try:
         code = anyio.run(_execute, opened, whole)
     except SandbookError as error:

@@ -142,6 +142,7 @@ def _calling(flags: Flags) -> Calling:
         environ=environ_with(flags["env_file"]),
         providers=flags["providers"],
         host_network=flags["allow_host_network"],
+        unisolated=flags["allow_unisolated"],
     )
 
 
@@ -157,7 +158,7 @@ def _run_all(ready: Sequence[tuple[Opened, RunRequest]], flags: Flags) -> int:
     manner = Manner(as_json=flags["as_json"], level=flags["verbose"] - flags["quiet"])
     every: list[Ran] = []
     for opened, request in ready:
-        every.append(_run_one(opened, request, manner, flags))
+        every.append(_run_one(opened, request, manner))
         if every[-1].code == CANCELLED:
             break
     data = bundle(every, files=len(ready))
@@ -168,10 +169,10 @@ def _run_all(ready: Sequence[tuple[Opened, RunRequest]], flags: Flags) -> int:
     return worst(ran.code for ran in every)
 
 
-def _run_one(opened: Opened, request: RunRequest, manner: Manner, flags: Flags) -> Ran:
+def _run_one(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
     # As above.
     from sandbook.cli._main import error_words
-    from sandbook.cli._planning import plan_words, refuse_unisolated
+    from sandbook.cli._planning import plan_words
     from sandbook.cli._running import Ran, run_book
     from sandbook.cli._telling import tell_warnings
     from sandbook.cli._words import warn
@@ -182,8 +183,6 @@ def _run_one(opened: Opened, request: RunRequest, manner: Manner, flags: Flags) 
         tell_warnings(opened.book.warnings)
     try:
         plan = make_plan(opened.book, installation.verbs, installation.chain)
-        if not flags["allow_unisolated"]:
-            refuse_unisolated(plan)
     except SandbookError as error:
         warn(*error_words(error))
         return Ran(code=error.exit_code)

@@ -103,14 +103,15 @@ def _test(
         if results is not None:
             entry = Entry.of(check, outcome, deviation=deviation)
             store(results, made.info.name, entry)
-        _tell_pytest(outcome, deviation)
+        tell_pytest(outcome, deviation)
 
     run.__name__ = run.__qualname__ = f"test_{check.id}"
     run.__doc__ = f"{check.number}: {check.name.replace('_', ' ')}."
     return pytest.mark.stress(run) if check.stress else run
 
 
-def _tell_pytest(outcome: Outcome, deviation: str | None) -> None:
+def tell_pytest(outcome: Outcome, deviation: str | None) -> None:
+    """Pass, skip, fail or warn as an outcome asks."""
     if outcome.undeclared:
         warnings.warn(outcome.reason, Undeclared, stacklevel=2)
     if deviation is not None and outcome.result == "passed":
