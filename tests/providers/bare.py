@@ -2,8 +2,9 @@
 
 It is complete and honest: it declares isolation "none" and refuses what it cannot
 enforce. Its sandboxes live in `state/bare`, so other processes find them. With the
-setting `pretend: process` (or another level), for tests of the engine, it accepts every
-isolation and network as if it could enforce them; `users: false` takes "exec.user" away.
+setting `pretend: process` (or another level), for tests of the engine, it accepts
+every isolation and network as if it could enforce them; `users: false` takes
+"exec.user" away.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _T = TypeVar("_T")
 def capabilities(settings: Settings) -> Capabilities:
     """What plain processes can do; other users only when we are root."""
     users = settings.values.get("users", os.geteuid() == 0)
-    native = CAPABILITIES | ({"exec.user"} if users else frozenset())
+    native = CAPABILITIES | {"exec.user"} if users else CAPABILITIES
     level = settings.values.get("pretend")
     for isolation in ISOLATIONS:
         if isolation == level:

@@ -8,7 +8,14 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+)
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -71,7 +78,7 @@ class BareFiles:
             return await self._do(partial(self._read, path, limit))
 
     @contextlib.asynccontextmanager
-    async def open(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def open(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """Read a file a mebibyte at a time."""
         with self._told(path, "files.open"):
             found = await self._do(partial(self._resolve, path, follow=True))
@@ -117,7 +124,7 @@ class BareFiles:
         return await to_thread.run_sync(call)
 
     @contextlib.contextmanager
-    def _told(self, path: str, operation: str) -> Iterator[None]:
+    def _told(self, path: str, operation: str) -> Generator[None]:
         """Turn an error of the system into the contract's."""
         try:
             yield

@@ -183,8 +183,7 @@ class BareProcess:
         """What an ended command left."""
         told = await self._told()
         spool = await anyio.Path(self._folder / "spool").read_bytes()
-        place = told["stdout"]
-        end = place[0] if isinstance(place, list) else 0
+        end = _place(told["stdout"])[0]
         chunks: list[Chunk] = []
         at = 0
         while at < end:
@@ -219,15 +218,19 @@ def _chunk(seq: int, stream: int, when: float, data: bytes) -> Chunk:
 
 
 def _captured(spool: bytes, place: JSON) -> Captured:
-    if not isinstance(place, list):
-        raise TypeError(f"a keeper told {place!r}")
-    start, head, tail, total = (int(str(number)) for number in place)
+    start, head, tail, total = _place(place)
     return Captured(
         head=spool[start : start + head],
         tail=spool[start + head : start + head + tail],
         total=total,
         dropped=total - head - tail,
     )
+
+
+def _place(place: JSON) -> list[int]:
+    if not isinstance(place, list):
+        raise TypeError(f"a keeper told {place!r}")
+    return [int(str(number)) for number in place]
 
 
 def _end(told: JSON) -> Literal["exited", "signalled", "timed_out"]:

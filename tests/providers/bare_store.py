@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,7 +146,7 @@ class Store:
         fresh.rename(path / "life")
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -192,4 +192,12 @@ def _to_text(record: Record) -> str:
 
 def _from_text(text: str) -> Record:
     data = json.loads(text)
-    return Record(**{**data, "ref": SandboxRef.from_json(data["ref"])})
+    return Record(
+        ref=SandboxRef.from_json(data["ref"]),
+        key=data["key"],
+        labels=data["labels"],
+        metadata=data["metadata"],
+        env=data["env"],
+        workdir=data["workdir"],
+        hard_end=data["hard_end"],
+    )

@@ -19,82 +19,36 @@ import os
 import selectors
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-from collections import deque
+from types import FrameType
 
-FRAME = struct.Struct("!QBdI")
-STDOUT, STDERR, SUPERSEDED, END = range(4)
+# A keeper starts without a search path of ours: this is the folder that holds `tests`.
+sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))  # noqa: PTH100 - no pathlib
+from tests.providers.keeper_parts import (
+    END,
+    FRAME,
+    SUPERSEDED,
+    Connection,
+    Frame,
+    Spool,
+    descendants,
+    is_over,
+    kill_all,
+    listening,
+    open_stdin,
+    store,
+)
+
 CHUNK = 64 << 10
 SLOW_READER = 1 << 20
 TICK = 0.05
 PR_SET_CHILD_SUBREAPER = 36
 
-Frame = tuple[int, int, float, bytes]
 
-
-class Spool:
-    """The first `head` and last `tail` bytes of a stream, as they came in."""
-
-    def __init__(self, head: int, tail: int) -> None:
-        self.limits = (head, tail)
-        self.first: list[Frame] = []
-        self.last: deque[Frame] = deque()
-        self.total = self.first_size = self.last_size = 0
-
-    def add(self, frame: Frame) -> None:
-        size = len(frame[3])
-        self.total += size
-        if self.first_size < self.limits[0]:
-            self.first.append(frame)
-            self.first_size += size
-            return
-        self.last.append(frame)
-        self.last_size += size
-        while self.last and self.last_size - len(self.last[0][3]) >= self.limits[1]:
-            self.last_size -= len(self.last.popleft()[3])
-
-    def frames(self) -> list[Frame]:
-        return [*self.first, *self.last]
-
-    def captured(self) -> tuple[bytes, bytes, int]:
-        head_limit, tail_limit = self.limits
-        start = b"".join(frame[3] for frame in self.first)
-        rest = start[head_limit:] + b"".join(frame[3] for frame in self.last)
-        tail = rest[-tail_limit:] if tail_limit else b""
-        return start[:head_limit], tail, self.total
-
-
-class Connection:
-    """One client: what it still has to be sent, and what it waits for."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.received = bytearray()
-        self.to_send = bytearray()
-        self.role = "new"
-        self.close_when_sent = False
-        self.stdin_left = 0
-
-
-def descendants() -> list[int]:
-    """Every process below this one, zombies left out."""
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - a keeper starts without pathlib
-        if not name.isdigit():
-            continue
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-            fields = file.read().rpartition(b")")[2].split()
-            if fields[0] != b"Z":
-                parents[int(name)] = int(fields[1])
-    found: list[int] = []
-    level = {os.getpid()}
-    while level:
-        level = {pid for pid, parent in parents.items() if parent in level}
-        found.extend(level)
-    return found
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Be there, so that the signal wakes the loop."""
 
 
 class Keeper:
@@ -123,13 +77,8 @@ class Keeper:
             self.term_at = self.began + self.request["timeout"]
 
     def listen(self) -> None:
-        """Bind by way of the folder's descriptor: the path may be over 107 bytes."""
-        at = os.open(self.folder, os.O_PATH)
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(f"/proc/self/fd/{at}/sock")
-        os.close(at)
-        self.listener.listen(32)
-        self.listener.setblocking(False)
+        """Be reached by clients, known to be there, and woken by children."""
+        self.listener = listening(self.folder)
         self.selector.register(self.listener, selectors.EVENT_READ, "listener")
         self.lock = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -137,14 +86,14 @@ class Keeper:
         for end in (self.woken, wake):
             end.setblocking(False)
         self.wake = wake
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _ignore)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self.selector.register(self.woken, selectors.EVENT_READ, "child")
 
     def start(self) -> None:
         """Start the program; one that cannot start ends as a shell would tell it."""
         outs = [os.pipe() for _ in "12"]
-        stdin, self.input = self._open_stdin()
+        stdin, self.input = open_stdin(self.request["stdin"], self.folder)
         try:
             # Held, because a Popen that is dropped takes the exit status with it.
             self.child = subprocess.Popen(
@@ -171,16 +120,6 @@ class Keeper:
             os.set_blocking(here, False)
             self.pipes[here] = number
         os.close(stdin)
-
-    def _open_stdin(self) -> tuple[int, int | None]:
-        if self.request["stdin"] == "pipe":
-            here, there = os.pipe()
-            os.set_blocking(there, False)
-            return here, there
-        source = (
-            "/dev/null" if self.request["stdin"] is None else f"{self.folder}/stdin"
-        )
-        return os.open(source, os.O_RDONLY), None
 
     def run(self) -> None:
         """Serve until the command's last process and the last client are gone."""
@@ -342,13 +281,8 @@ class Keeper:
             return False
         if name == "KILL":
             self.wipe_at = 0.0
-        self._kill_all(getattr(signal, f"SIG{name}"))
+        kill_all(getattr(signal, f"SIG{name}"))
         return True
-
-    def _kill_all(self, number: int) -> None:
-        for pid in descendants():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
 
     def _feed(self) -> None:
         """Move what clients send into the pipe, as far as it takes it."""
@@ -402,19 +336,12 @@ class Keeper:
             self.term_at = float("inf")
             self.timed_out = True
             self.wipe_at = now + self.request["grace"]
-            self._kill_all(signal.SIGTERM)
-        if self._is_over():
+            kill_all(signal.SIGTERM)
+        if is_over(self.life):
             self.lost = True
             self.wipe_at = 0.0
         if now >= self.wipe_at:
-            self._kill_all(signal.SIGKILL)
-
-    def _is_over(self) -> bool:
-        try:
-            with open(self.life, encoding="ascii") as file:  # noqa: PTH123
-                return time.time() >= float(file.read())
-        except FileNotFoundError:
-            return True
+            kill_all(signal.SIGKILL)
 
     def _finish(self) -> None:
         """Take what the pipes hold now; left-over children are not waited for."""
@@ -438,26 +365,15 @@ class Keeper:
         if self.lost:
             return
         status = self.status or 0
-        code: int | None = (
-            128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else status >> 8
-        )
-        end = "signalled" if os.WIFSIGNALED(status) else "exited"
+        code: int | None = status >> 8
+        end = "exited"
+        if os.WIFSIGNALED(status):
+            end, code = "signalled", 128 + os.WTERMSIG(status)
         if self.timed_out:
             end, code = "timed_out", None
         seconds = time.monotonic() - self.began
-        told: dict[str, object] = {"end": end, "code": code, "seconds": seconds}
-        with open(f"{self.folder}/spool", "wb") as file:  # noqa: PTH123
-            file.writelines(
-                FRAME.pack(*frame[:3], len(frame[3])) + frame[3]
-                for frame in sorted(self.spools[0].frames() + self.spools[1].frames())
-            )
-            for name, spool in zip(("stdout", "stderr"), self.spools, strict=True):
-                head, tail, total = spool.captured()
-                told[name] = (file.tell(), len(head), len(tail), total)
-                file.write(head + tail)
-        with open(f"{self.folder}/result.new", "w", encoding="ascii") as file:  # noqa: PTH123
-            json.dump(told, file)
-        os.rename(f"{self.folder}/result.new", f"{self.folder}/result.json")  # noqa: PTH104
+        told = {"end": end, "code": code, "seconds": seconds}
+        store(self.folder, self.spools, told)
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-import jsonschema
 import pytest
+from jsonschema.validators import validator_for
 
 import sandbook.api
 import sandbook.errors
@@ -29,7 +29,7 @@ def test_the_schema_for_editors_is_what_the_verbs_say() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "schemas").glob("*.json")), ids=str)
 def test_every_schema_is_a_json_schema(path: Path) -> None:
     schema = json.loads(path.read_text())
-    jsonschema.validators.validator_for(schema).check_schema(schema)
+    validator_for(schema).check_schema(schema)
     assert schema["title"]
 
 

@@ -206,8 +206,8 @@ async def a_command_whose_sandbox_is_destroyed_is_lost(kit: Kit) -> None:
     process = await kit.start(box, "echo $$ >child; exec sleep 600")
     await kit.must_live(box, await kit.pid(box, "child"))
     ends: list[str] = []
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_wait_for_loss, process, ends)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_wait_for_loss, process, ends)
         await anyio.sleep(0.2)
         await kit.provider.destroy(box.ref)
     assert ends == ["lost"]

@@ -32,9 +32,9 @@ async def a_key_asked_for_twice_at_once_starts_once(kit: Kit) -> None:
     async def run() -> None:
         await kit.run(box, "echo once >>count; sleep 0.2", key=key)
 
-    async with anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as group:
         for _ in range(4):
-            tasks.start_soon(run)
+            group.start_soon(run)
     assert await kit.out(box, "cat count") == b"once\n"
 
 
@@ -89,8 +89,8 @@ async def another_process_takes_over_a_running_command(kit: Kit) -> None:
         assert found["found"], "it is not found from another process"
         told.extend([base64.b64decode(str(found["chunks"])), found["code"]])
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(take_over)
+    async with anyio.create_task_group() as group:
+        group.start_soon(take_over)
         await anyio.sleep(0.5)
         await kit.out(box, ("touch", "go"))
     assert told == [b"early\nlate\n", 4]
@@ -118,10 +118,10 @@ async def the_newest_reader_wins_and_the_older_is_told(kit: Kit) -> None:
     older = _Reader(process)
     newer = _Reader(process)
     with anyio.fail_after(60):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(older.read)
+        async with anyio.create_task_group() as group:
+            group.start_soon(older.read)
             await older.begun.wait()
-            tasks.start_soon(newer.read)
+            group.start_soon(newer.read)
             await newer.begun.wait()
             await older.done.wait()
             await kit.out(box, ("touch", "go"))

@@ -216,9 +216,9 @@ async def two_programs_at_once_keep_their_output_apart(kit: Kit) -> None:
         text = f"for i in 1 2 3 4 5 6 7 8; do echo {word}; sleep 0.02; done"
         told[word] = joined(await collect(await kit.start(box, text)))
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(talk, "one")
-        tasks.start_soon(talk, "two")
+    async with anyio.create_task_group() as group:
+        group.start_soon(talk, "one")
+        group.start_soon(talk, "two")
     assert told == {"one": b"one\n" * 8, "two": b"two\n" * 8}
 
 
@@ -230,9 +230,9 @@ async def twenty_programs_at_once_each_get_their_own_answer(kit: Kit) -> None:
     async def ask(number: int) -> None:
         told[number] = await kit.out(box, f"sleep 0.1; echo {number}; exit 0")
 
-    async with anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as group:
         for number in range(20):
-            tasks.start_soon(ask, number)
+            group.start_soon(ask, number)
     assert told == {number: f"{number}\n".encode() for number in range(20)}
 
 

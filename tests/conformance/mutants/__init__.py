@@ -1,0 +1,34 @@
+"""Providers that each break one rule, to show that the check of that rule finds it."""
+
+from tests.conformance.mutants import (
+    commands,
+    endings,
+    files,
+    folders,
+    keys,
+    lifecycle,
+    links,
+    registration,
+    streams,
+    transfers,
+    walls,
+)
+from tests.conformance.mutants.wrap import INFOS, MUTANTS, PROVIDERS, Mutant
+
+__all__ = [
+    "INFOS",
+    "MUTANTS",
+    "PROVIDERS",
+    "Mutant",
+    "commands",
+    "endings",
+    "files",
+    "folders",
+    "keys",
+    "lifecycle",
+    "links",
+    "registration",
+    "streams",
+    "transfers",
+    "walls",
+]

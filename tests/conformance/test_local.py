@@ -1,0 +1,5 @@
+"""The kit against the local provider, on real sandboxes of this computer."""
+
+from sandbook.testing import conformance
+
+conformance.install(globals(), provider="sandbook_local:INFO")
