@@ -77,7 +77,7 @@ def test_plan_tells_who_is_chosen_and_why_others_are_not(cli: Cli) -> None:
         name: Planned
         inputs: {who: {default: world}}
         secrets: [TOKEN]
-        sandbox: {network: false, timeout: 5m, resources: {pids: 50, memory: 64MiB}}
+        sandbox: {network: false, timeout: 5m, resources: {pids: 50, disk: 64MiB}}
         timeout: 10m
         steps:
           - command: echo "${{ inputs.who }}"
@@ -98,9 +98,9 @@ Planned  book.yaml
                not bare: BARE_KEY is not set
                isolation at least process; network off
                lives 5m without us
-               limits pids 50, memory 64MiB
-               needs exec, limits.memory, limits.pids, net.off
-  steps      command echo "${{ inputs.who }}"  book.yaml:8:5
+               limits pids 50, disk 64MiB
+               needs exec, limits.disk, limits.pids, net.off
+  steps      echo "${{ inputs.who }}"  book.yaml:8:5
              Look  book.yaml:9:5
   finally    Tidy  book.yaml:11:5
   artifacts  out/*.txt
