@@ -117,6 +117,20 @@ class Runs:
             p.name for p in (self.state / "sandboxes").iterdir() if p.is_dir()
         )
 
+    def end_all(self) -> None:
+        """End every sandbox that lives; afterwards there must be none."""
+
+        async def call() -> None:
+            async with Installation(
+                environ=self.environ, project=self.folder
+            ) as installation:
+                provider = installation.provider("local")
+                async for info in provider.list({}):
+                    await provider.destroy(info.ref)
+
+        anyio.run(call)
+        assert self.sandboxes() == []
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Runs:

@@ -215,24 +215,7 @@ def test_keep_leaves_the_sandbox_alive(run: Runs) -> None:
     assert ran.code == 0
     assert len(run.sandboxes()) == 1
     assert ran.report.sandboxes[0].ended_at is None
-    _destroy_all(run)
-
-
-def _destroy_all(run: Runs) -> None:
-    import anyio
-
-    from sandbook.installation import Installation
-
-    async def call() -> None:
-        async with Installation(
-            environ=run.environ, project=run.folder
-        ) as installation:
-            provider = installation.provider("local")
-            async for info in provider.list({}):
-                await provider.destroy(info.ref)
-
-    anyio.run(call)
-    assert run.sandboxes() == []
+    run.end_all()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
-
-from sandbook.installation import Installation
 from tests.runner.conftest import Runs
 
 SESSION = """
@@ -17,19 +14,6 @@ SESSION = """
 """
 
 
-def _end_all(run: Runs) -> None:
-    async def call() -> None:
-        async with Installation(
-            environ=run.environ, project=run.folder
-        ) as installation:
-            provider = installation.provider("local")
-            async for info in provider.list({}):
-                await provider.destroy(info.ref)
-
-    anyio.run(call)
-    assert run.sandboxes() == []
-
-
 def test_the_second_run_finds_the_sandbox_of_the_first(run: Runs) -> None:
     first = run(SESSION)
     assert first.report.outputs == {"reused": False, "seen": ""}
@@ -38,7 +22,7 @@ def test_the_second_run_finds_the_sandbox_of_the_first(run: Runs) -> None:
     assert second.report.outputs == {"reused": True, "seen": "x"}
     assert "sandbox.attached" in second.names()
     assert len(run.sandboxes()) == 1
-    _end_all(run)
+    run.end_all()
 
 
 def test_other_metadata_is_another_sandbox(run: Runs) -> None:
@@ -46,7 +30,7 @@ def test_other_metadata_is_another_sandbox(run: Runs) -> None:
     other = run(SESSION.replace("s1", "s2"))
     assert other.report.outputs["reused"] is False
     assert len(run.sandboxes()) == 2
-    _end_all(run)
+    run.end_all()
 
 
 def test_a_missing_one_fails_where_the_author_says_so(run: Runs) -> None:

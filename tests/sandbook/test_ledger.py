@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from sandbook.ledger import (
     Ledger,
     Limits,
     ReservationState,
-    SqliteLedger,
     Usage,
 )
 from tests.sandbook.ledger_walks import (
@@ -32,29 +30,6 @@ from tests.sandbook.ledger_walks import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-async def ledger(path: Path, clock: Clock) -> AsyncIterator[Ledger]:
-    ledger = SqliteLedger.open(path, clock=clock)
-    yield ledger
-    assert await ledger.verify() == ()
-    await ledger.aclose()
 
 
 ALLOWED = {
@@ -72,28 +47,28 @@ ALLOWED = {
 STEPS = [(way, to) for way in WAYS for to in RESERVATION_STATES if to != "held"]
 
 
-def events(path: Path) -> list[str]:
-    with closing(sqlite3.connect(path)) as db:
+def events(ledger_path: Path) -> list[str]:
+    with closing(sqlite3.connect(ledger_path)) as db:
         return [state for (state,) in db.execute("SELECT state FROM event")]
 
 
 @pytest.mark.parametrize(("way", "to"), STEPS)
 async def test_only_the_steps_of_the_picture_are_taken(
-    ledger: Ledger, path: Path, way: str, to: ReservationState
+    ledger: Ledger, ledger_path: Path, way: str, to: ReservationState
 ) -> None:
     before = await walk(ledger, way)
-    told, counted = events(path), await usage(ledger)
+    told, counted = events(ledger_path), await usage(ledger)
     if before.state == to:
         assert await step(ledger, before.id, to) == before
     elif (way, to) in ALLOWED:
         assert (await step(ledger, before.id, to)).state == to
-        assert events(path) == [*told, to]
+        assert events(ledger_path) == [*told, to]
         return
     else:
         with pytest.raises(LedgerError, match=f"{before.id}.*cannot become '{to}'"):
             await step(ledger, before.id, to)
     assert await ledger.get(before.id) == before
-    assert events(path) == told
+    assert events(ledger_path) == told
     assert await usage(ledger) == counted
 
 

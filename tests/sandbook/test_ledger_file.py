@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,56 +13,33 @@ import pytest
 
 from sandbook.errors import LedgerError
 from sandbook.ledger import Ledger, SqliteLedger
-from tests.sandbook.ledger_walks import Clock, hold, usage, walk
+from tests.sandbook.ledger_walks import hold, usage, walk
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-async def ledger(path: Path, clock: Clock) -> AsyncIterator[Ledger]:
-    ledger = SqliteLedger.open(path, clock=clock)
-    yield ledger
-    assert await ledger.verify() == ()
-    await ledger.aclose()
-
-
 async def test_the_installation_keeps_its_name_unless_told_otherwise(
-    ledger: Ledger, path: Path
+    ledger: Ledger, ledger_path: Path
 ) -> None:
     name = await ledger.installation()
     assert name
-    again = SqliteLedger.open(path)
+    again = SqliteLedger.open(ledger_path)
     assert await again.installation() == name
     assert (await hold(again)).installation == name
     await again.aclose()
-    named = SqliteLedger.open(path, environ={"SANDBOOK_INSTALLATION": "ci"})
+    named = SqliteLedger.open(ledger_path, environ={"SANDBOOK_INSTALLATION": "ci"})
     assert await named.installation() == "ci"
     assert (await hold(named)).installation == "ci"
     await named.aclose()
 
 
 async def test_wrong_counters_are_told_and_rebuilt_from_the_events(
-    ledger: Ledger, path: Path
+    ledger: Ledger, ledger_path: Path
 ) -> None:
     await walk(ledger, "committed")
     await walk(ledger, "bound")
     right = await usage(ledger)
-    with closing(sqlite3.connect(path)) as db, db:
+    with closing(sqlite3.connect(ledger_path)) as db, db:
         db.execute("UPDATE counter SET used = 7 WHERE meter = 'sessions'")
         db.execute("DELETE FROM counter WHERE meter = 'concurrent'")
     wrong = await ledger.verify()
@@ -82,57 +58,59 @@ async def test_wrong_counters_are_told_and_rebuilt_from_the_events(
     [b"this is no database, but it is long enough to be one" * 30, b"short"],
     ids=["text", "short"],
 )
-def test_a_damaged_file_is_told_and_left_alone(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def test_a_damaged_file_is_told_and_left_alone(
+    ledger_path: Path, content: bytes
+) -> None:
+    ledger_path.write_bytes(content)
     with pytest.raises(LedgerError, match="is damaged") as caught:
-        SqliteLedger.open(path)
-    assert str(path) in str(caught.value)
+        SqliteLedger.open(ledger_path)
+    assert str(ledger_path) in str(caught.value)
     assert caught.value.remedy
-    assert path.read_bytes() == content
+    assert ledger_path.read_bytes() == content
 
 
 async def test_damage_inside_the_file_is_told_and_left_alone(
-    path: Path,
+    ledger_path: Path,
 ) -> None:
-    ledger = SqliteLedger.open(path)
+    ledger = SqliteLedger.open(ledger_path)
     for _ in range(50):
         await hold(ledger)
     await ledger.aclose()
-    content = path.read_bytes()
+    content = ledger_path.read_bytes()
     content = content[:4096] + b"\xff" * (len(content) - 4096)
-    path.write_bytes(content)
+    ledger_path.write_bytes(content)
     with pytest.raises(LedgerError, match="is damaged"):
-        ledger = SqliteLedger.open(path)
-    assert path.read_bytes() == content
+        ledger = SqliteLedger.open(ledger_path)
+    assert ledger_path.read_bytes() == content
 
 
-def test_another_programs_database_is_refused(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db, db:
+def test_another_programs_database_is_refused(ledger_path: Path) -> None:
+    with closing(sqlite3.connect(ledger_path)) as db, db:
         db.execute("CREATE TABLE photos (id)")
     with pytest.raises(LedgerError, match="another program's"):
-        SqliteLedger.open(path)
-    with closing(sqlite3.connect(path)) as db:
+        SqliteLedger.open(ledger_path)
+    with closing(sqlite3.connect(ledger_path)) as db:
         tables = db.execute("SELECT name FROM sqlite_schema").fetchall()
     assert tables == [("photos",)]
 
 
-def test_a_newer_ledger_is_refused_with_the_update(path: Path) -> None:
-    SqliteLedger.open(path)
-    with closing(sqlite3.connect(path)) as db, db:
+def test_a_newer_ledger_is_refused_with_the_update(ledger_path: Path) -> None:
+    SqliteLedger.open(ledger_path)
+    with closing(sqlite3.connect(ledger_path)) as db, db:
         db.execute("UPDATE version SET number = 99")
     with pytest.raises(LedgerError, match="version 99") as caught:
-        SqliteLedger.open(path)
+        SqliteLedger.open(ledger_path)
     assert "pip install --upgrade" in caught.value.remedy
 
 
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing" / "ledger.db"):
+    for ledger_path in (tmp_path, tmp_path / "missing" / "ledger.db"):
         with pytest.raises(LedgerError, match="cannot be used"):
-            SqliteLedger.open(path)
+            SqliteLedger.open(ledger_path)
 
 
-async def test_a_closed_ledger_says_so(path: Path) -> None:
-    ledger = SqliteLedger.open(path)
+async def test_a_closed_ledger_says_so(ledger_path: Path) -> None:
+    ledger = SqliteLedger.open(ledger_path)
     await ledger.aclose()
     await ledger.aclose()
     with pytest.raises(LedgerError, match="cannot be used"):
@@ -140,9 +118,9 @@ async def test_a_closed_ledger_says_so(path: Path) -> None:
 
 
 async def test_waiting_for_another_process_can_be_cancelled_and_leaves_nothing(
-    ledger: Ledger, path: Path
+    ledger: Ledger, ledger_path: Path
 ) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(ledger_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with anyio.move_on_after(0.2) as scope:
             await hold(ledger)
@@ -152,9 +130,9 @@ async def test_waiting_for_another_process_can_be_cancelled_and_leaves_nothing(
 
 
 async def test_others_run_on_while_the_ledger_waits_for_its_turn(
-    ledger: Ledger, path: Path
+    ledger: Ledger, ledger_path: Path
 ) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(ledger_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         async with anyio.create_task_group() as group:
             group.start_soon(hold, ledger)
@@ -167,7 +145,7 @@ async def test_others_run_on_while_the_ledger_waits_for_its_turn(
     assert len(await ledger.live()) == 1
 
 
-def test_opening_does_not_load_what_it_does_not_use(path: Path) -> None:
+def test_opening_does_not_load_what_it_does_not_use(ledger_path: Path) -> None:
     asked = (
         "import sys; from pathlib import Path;"
         "from sandbook.ledger import SqliteLedger;"
@@ -175,7 +153,7 @@ def test_opening_does_not_load_what_it_does_not_use(path: Path) -> None:
         "print(*{'anyio', 'asyncio', 'platformdirs', 'click'} & set(sys.modules))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", asked, str(path)],
+        [sys.executable, "-c", asked, str(ledger_path)],
         capture_output=True,
         text=True,
         check=True,

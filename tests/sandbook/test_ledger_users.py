@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import anyio
 import pytest
 
 from sandbook.errors import LedgerError
-from sandbook.ledger import Ledger, Reservation, SqliteLedger
+from sandbook.ledger import Ledger, Reservation
 from tests.sandbook.ledger_walks import (
     NOVEMBER,
     UNLIMITED,
@@ -27,29 +26,6 @@ from tests.sandbook.ledger_walks import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-@pytest.fixture
-async def ledger(path: Path, clock: Clock) -> AsyncIterator[Ledger]:
-    ledger = SqliteLedger.open(path, clock=clock)
-    yield ledger
-    assert await ledger.verify() == ()
-    await ledger.aclose()
-
-
 GONE = """
 import asyncio, sys
 from pathlib import Path
@@ -62,18 +38,18 @@ asyncio.run(main())
 
 
 async def leave_it_to_a_dead_process(
-    path: Path, clock: Clock, reservation: Reservation, run: str = "run"
+    ledger_path: Path, clock: Clock, reservation: Reservation, run: str = "run"
 ) -> None:
     """Another process speaks for the run last, and ends."""
-    arguments = [str(path), str(clock()), reservation.id, run]
+    arguments = [str(ledger_path), str(clock()), reservation.id, run]
     await anyio.run_process([sys.executable, "-c", GONE, *arguments])
 
 
 async def test_a_lease_that_nobody_renews_runs_out_with_its_process(
-    ledger: Ledger, path: Path, clock: Clock
+    ledger: Ledger, ledger_path: Path, clock: Clock
 ) -> None:
     lost = await walk(ledger, "bound")
-    await leave_it_to_a_dead_process(path, clock, lost)
+    await leave_it_to_a_dead_process(ledger_path, clock, lost)
     clock.forward(seconds=119)
     assert await ledger.expired() == ()
     clock.forward(seconds=1)
@@ -81,22 +57,24 @@ async def test_a_lease_that_nobody_renews_runs_out_with_its_process(
 
 
 async def test_a_process_that_is_seen_alive_is_not_dead_whatever_its_lease(
-    ledger: Ledger, path: Path, clock: Clock
+    ledger: Ledger, ledger_path: Path, clock: Clock
 ) -> None:
     asleep = await walk(ledger, "bound")
-    await leave_it_to_a_dead_process(path, clock, asleep, "another")
+    await leave_it_to_a_dead_process(ledger_path, clock, asleep, "another")
     clock.forward(days=3)
     assert await ledger.expired() == ()
 
 
-async def test_a_renewed_lease_lasts(ledger: Ledger, path: Path, clock: Clock) -> None:
+async def test_a_renewed_lease_lasts(
+    ledger: Ledger, ledger_path: Path, clock: Clock
+) -> None:
     kept = await walk(ledger, "bound")
     clock.forward(seconds=100)
     ends = clock.at + timedelta(minutes=10)
     renewed = await ledger.renew(kept.id, "run", expires_at=ends)
     assert renewed.lease_until == clock.at + timedelta(seconds=120)
     assert renewed.expires_at == ends
-    await leave_it_to_a_dead_process(path, clock, kept)
+    await leave_it_to_a_dead_process(ledger_path, clock, kept)
     clock.forward(seconds=119)
     assert await ledger.expired() == ()
 
@@ -153,7 +131,7 @@ async def test_what_nobody_keeps_is_expired_at_once(ledger: Ledger) -> None:
 
 
 async def test_a_later_user_does_not_shorten_what_an_earlier_one_keeps(
-    ledger: Ledger, path: Path, clock: Clock
+    ledger: Ledger, ledger_path: Path, clock: Clock
 ) -> None:
     bound = await walk(ledger, "bound")
     until = clock.at + timedelta(hours=2)
@@ -162,7 +140,7 @@ async def test_a_later_user_does_not_shorten_what_an_earlier_one_keeps(
         await ledger.join(bound.id, "second")
         left = await ledger.leave(bound.id, "second", keep_until=earlier)
         assert left.keep_until == until
-    await leave_it_to_a_dead_process(path, clock, bound, "third")
+    await leave_it_to_a_dead_process(ledger_path, clock, bound, "third")
     clock.forward(hours=1)
     assert await ledger.expired() == ()
 
