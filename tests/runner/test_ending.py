@@ -274,6 +274,27 @@ def test_artifacts_are_kept_also_after_a_failure(run: Runs) -> None:
     assert (kept / "logs/x.log").read_text() == "L\n"
 
 
+def test_artifacts_are_kept_before_their_sandbox_is_torn_down(run: Runs) -> None:
+    ran = run("""
+        artifacts: [a.txt]
+        steps:
+          - command: echo A > a.txt
+          - teardown:
+    """)
+    assert ran.code == 0, ran.report.cause
+    assert (ran.folder / "artifacts" / "a.txt").read_text() == "A\n"
+
+
+def test_two_artifacts_of_one_name_are_a_failure(run: Runs) -> None:
+    ran = run("""
+        artifacts: [a.txt, /home/user/work/../work/a.txt, a.txt]
+        steps:
+          - command: echo A > a.txt
+    """)
+    assert ran.code == 1
+    assert "there is a 'a.txt' already" in (ran.report.cause or "")
+
+
 def test_an_artifact_that_is_missing_fails_a_green_run(run: Runs) -> None:
     ran = run("""
         artifacts: [out/a.txt]

@@ -14,6 +14,7 @@ from sandbook.errors import ConnectionLost, SandbookError, SandboxLost, told
 from sandbook.expressions import Scope, evaluate, secrets_in
 from sandbook.output import OutputFile
 from sandbook.runbook import Retry
+from sandbook.runner._artifacts import Artifacts
 from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import Env, RunContext
 from sandbook.runner._judge import judge
@@ -34,6 +35,7 @@ class Parts:
     context: RunContext
     sandboxes: Sandboxes
     backgrounds: Backgrounds
+    artifacts: Artifacts
     record: Record
 
     def scope_of(self, item: Item) -> tuple[Scope, Env]:
@@ -100,6 +102,7 @@ class Attempt:
             context=self.parts.context,
             sandboxes=self.parts.sandboxes,
             backgrounds=self.parts.backgrounds,
+            collect=self.parts.artifacts.collect_from,
             output=output,
             step=step,
             path=self.item.path,

@@ -20,7 +20,7 @@ from sandbook.installation import Installation
 from sandbook.journal import Journal
 from sandbook.masking import Masker
 from sandbook.plan import make_plan
-from sandbook.runner._artifacts import collect_artifacts
+from sandbook.runner._artifacts import Artifacts
 from sandbook.runner._attempt import Parts
 from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import RunContext, RunRequest
@@ -141,11 +141,13 @@ class _Run:
             if context.request.handle_signals:
                 await tasks.start(self._watch_signals)
             backgrounds = Backgrounds(context, tasks)
+            artifacts = Artifacts(context, self._sandboxes)
             runner = StepRunner(
                 Parts(
                     context=context,
                     sandboxes=self._sandboxes,
                     backgrounds=backgrounds,
+                    artifacts=artifacts,
                     record=Record(context),
                 )
             )
@@ -157,7 +159,7 @@ class _Run:
                 with self._telling_faults():
                     await self._do_finally(runner)
                 with self._telling_faults():
-                    await collect_artifacts(context, self._sandboxes)
+                    await artifacts.collect()
                 await self._tear_down(backgrounds)
                 await self._finish()
             tasks.cancel_scope.cancel()

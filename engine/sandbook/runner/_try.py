@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +33,7 @@ class Try:
         context: RunContext,
         sandboxes: Sandboxes,
         backgrounds: Backgrounds,
+        collect: Callable[[str], Awaitable[None]],
         output: OutputFile,
         step: Step,
         path: str,
@@ -45,6 +46,7 @@ class Try:
         self._context = context
         self._sandboxes = sandboxes
         self._backgrounds = backgrounds
+        self._collect = collect
         self._output = output
         self._step = step
         self._path = path
@@ -118,6 +120,7 @@ class Try:
     async def teardown(self, name: str | None) -> None:
         """Collect the sandbox's artifacts and end it."""
         chosen = name or next(iter(self._context.plan.sandboxes))
+        await self._collect(chosen)
         await self._backgrounds.end_in(chosen)
         await self._sandboxes.end(chosen)
 
