@@ -20,7 +20,10 @@ from sandbook_local.inside import kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
+
+    Start = Callable[[str, list[str]], int]
 
 REPORT = Struct("=ci")
 """What goes through the status pipe: a letter and a number.
@@ -82,9 +85,9 @@ class Streams:
         self.stderr = stderr
         self.stdin = stdin
 
-    def close(self) -> None:
-        """Close them all."""
-        for descriptor in (self.status, self.stdout, self.stderr, self.stdin):
+    def close_all_but_status(self) -> None:
+        """Let the command be the only one that holds its streams."""
+        for descriptor in (self.stdout, self.stderr, self.stdin):
             if descriptor is not None:
                 os.close(descriptor)
 
@@ -96,12 +99,60 @@ def keep(order: Order, streams: Streams) -> NoReturn:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         for signum in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
-        _watch(_start(order, streams), streams.status)
+        start = _fork if order.has_terminal else _spawn
+        _watch(start(order, streams), streams.status)
     finally:
         os._exit(1)
 
 
-def _start(order: Order, streams: Streams) -> int:
+def _spawn(order: Order, streams: Streams) -> int:
+    """Start the command without copying this process: half the time of a fork.
+
+    What it inherits is therefore set here, in the keeper itself.
+    """
+    letter = b"c"
+    try:
+        os.umask(0o022)
+        os.chdir(order.cwd)
+        _limit(order.processes)
+        letter = b"e"
+        leader = _spawn_program(_program(order), order.env, streams)
+    except OSError as error:
+        letter = b"n" if error.errno == errno.EAGAIN else letter
+        _report(streams.status, letter, error.errno or 0)
+        os._exit(0)
+    except ValueError:
+        _report(streams.status, b"e", errno.EINVAL)
+        os._exit(0)
+    streams.close_all_but_status()
+    _report(streams.status, b"s", leader)
+    return leader
+
+
+def _spawn_program(argv: list[str], env: dict[str, str], streams: Streams) -> int:
+    stdin = streams.stdin
+    if stdin is None:
+        stdin = os.open("/dev/null", os.O_RDONLY)
+    wires = [
+        (os.POSIX_SPAWN_DUP2, source, target)
+        for source, target in ((stdin, 0), (streams.stdout, 1), (streams.stderr, 2))
+    ]
+
+    def start(path: str, args: list[str]) -> int:
+        return os.posix_spawn(
+            path,
+            args,
+            env,
+            file_actions=wires,
+            setsid=True,
+            setsigdef=_DEFAULTS,
+        )
+
+    return _first_of(argv, env, start)
+
+
+def _fork(order: Order, streams: Streams) -> int:
+    """Start the command in a terminal, which only its own process can take over."""
     reading, writing = os.pipe()
     try:
         leader = os.fork()
@@ -111,9 +162,7 @@ def _start(order: Order, streams: Streams) -> int:
     if leader == 0:
         _lead(order, streams, writing)
     os.close(writing)
-    for descriptor in (streams.stdout, streams.stderr, streams.stdin):
-        if descriptor is not None:
-            os.close(descriptor)
+    streams.close_all_but_status()
     refusal = os.read(reading, REPORT.size)
     os.close(reading)
     if refusal:
@@ -147,7 +196,7 @@ def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
         letter = b"c"
         os.chdir(order.cwd)
         letter = b"e"
-        _execute(_program(order), order.env)
+        _first_of(_program(order), order.env, _replace_by(order.env))
     except OSError as error:
         _report(trouble, letter, error.errno or 0)
     except ValueError:
@@ -181,30 +230,41 @@ def _program(order: Order) -> list[str]:
     return ["/bin/sh", *(["-e"] if strict else []), "-c", text]
 
 
-def _execute(argv: list[str], env: dict[str, str]) -> None:
-    """Replace this process; raises what execvp(3) would give as errno."""
+def _first_of(argv: list[str], env: dict[str, str], start: Start) -> int:
+    """Start the program that PATH names; raises what execvp(3) would give as errno."""
     name = argv[0]
     if "/" in name:
-        _execute_file(name, argv, env)
-    trouble = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _start_file(name, argv, start)
+    trouble: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     for folder in env.get("PATH", os.defpath).split(":"):
+        path = f"{folder or '.'}/{name}"
+        # A failed try costs a process; most folders of PATH fail.
+        if not os.access(path, os.F_OK):
+            continue
         try:
-            _execute_file(f"{folder or '.'}/{name}", argv, env)
+            return _start_file(path, argv, start)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError as error:
-            trouble = error  # type: ignore[assignment]
+            trouble = error
     raise trouble
 
 
-def _execute_file(path: str, argv: list[str], env: dict[str, str]) -> None:
+def _start_file(path: str, argv: list[str], start: Start) -> int:
     try:
-        os.execve(path, argv, env)  # noqa: S606 (its whole purpose)
+        return start(path, argv)
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
         # A script without a first line: shells and execvp(3) give it to sh.
-        os.execve("/bin/sh", ["/bin/sh", path, *argv[1:]], env)  # noqa: S606
+        return start("/bin/sh", ["/bin/sh", path, *argv[1:]])
+
+
+def _replace_by(env: dict[str, str]) -> Start:
+    def start(path: str, args: list[str]) -> NoReturn:
+        os.execve(path, args, env)  # noqa: S606 (its whole purpose)
+
+    return start
 
 
 def _report(descriptor: int, letter: bytes, number: int) -> None:
