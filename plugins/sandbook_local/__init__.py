@@ -44,6 +44,17 @@ _SETTINGS_SCHEMA = MappingProxyType(
                 "type": "boolean",
                 "description": "let a runbook use this computer's own network",
             },
+            "launcher": {
+                "enum": ["namespaces", "bwrap"],
+                "description": "make sandboxes in this way only; for tests, since the "
+                "way that works is found without it",
+            },
+            "private_hosts": {
+                "type": "array",
+                "items": {"type": "string", "pattern": r"^[^*/\s]+$"},
+                "description": "exact names of hosts in private networks that "
+                "sandboxes with a network may reach",
+            },
             "uid_base": {
                 "type": "integer",
                 "minimum": 65536,

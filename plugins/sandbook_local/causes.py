@@ -56,6 +56,11 @@ _BY_STAGE = {
         "root may not become an ordinary user here",
         "run as an ordinary user, or set `uid_base` to a range this computer has",
     ),
+    "bwrap": ("bubblewrap cannot make a sandbox here", _ELSEWHERE),
+    "proxy": (
+        "the way to the network cannot be opened",
+        f"take the network away (`network: false`), or {_ELSEWHERE}",
+    ),
     "limits": ("a limit cannot be enforced", "allow best effort, or leave it out"),
 }
 _KERNEL = Path("/proc/sys/kernel")
@@ -96,6 +101,12 @@ def refuse_system(host: Host) -> tuple[str, str] | None:
     if not is_known(host.machine):
         return f"no system-call filter is known for {host.machine!r}", _ELSEWHERE
     return None
+
+
+def is_denial(refused: Refused) -> bool:
+    """Whether namespaces were refused to us, and so perhaps not to bubblewrap."""
+    codes = (*_DENIED, errno.ENOSPC, errno.EUSERS)
+    return refused.stage in (*_NEED_NAMESPACES, "proc") and refused.code in codes
 
 
 def explain(refused: Refused, host: Host) -> tuple[str, str]:

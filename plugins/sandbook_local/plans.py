@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
@@ -21,21 +21,26 @@ _UID_COUNT = 65_536
 _RESERVED = ("/proc", "/dev", "/etc", "/usr", "/bin", "/sbin", "/lib", "/run")
 
 
-def compose(spec: SandboxSpec, settings: Settings) -> Plan:
+def compose(
+    spec: SandboxSpec, settings: Settings, *, launcher: str = "namespaces"
+) -> Plan:
     """The plan for a sandbox, still without its folder.
 
     Raises:
         Unsupported, SpecRejected: What is wanted cannot be had here.
     """
     _refuse(spec, settings)
+    private_hosts = _private_hosts(settings)
     binds, links = layout.read_only()
     if spec.network == "host":
         binds += layout.resolver()
     home_links, home_files = layout.home()
     network = spec.network
     allow = list(network) if isinstance(network, tuple) else None
+    _refuse_hosts((*(allow or ()), *private_hosts))
     return {
         "owner": os.geteuid(),
+        "launcher": launcher,
         **_uids(settings),
         "binds": binds,
         "links": links,
@@ -43,7 +48,7 @@ def compose(spec: SandboxSpec, settings: Settings) -> Plan:
         "home_links": home_links,
         "home_files": home_files,
         "home": layout.HOME,
-        "workdir": _workdir(spec),
+        "workdir": _workdir(spec, launcher),
         "env": layout.environment(spec),
         "disk": spec.resources.disk or layout.DEFAULT_DISK,
         "pids": spec.resources.pids or layout.DEFAULT_PIDS,
@@ -55,6 +60,7 @@ def compose(spec: SandboxSpec, settings: Settings) -> Plan:
         "egress": network not in ("off", "host"),
         "host_network": network == "host",
         "allow": allow,
+        "also": private_hosts,
     }
 
 
@@ -114,6 +120,33 @@ def _refuse_host_network() -> NoReturn:
     )
 
 
+def _private_hosts(settings: Settings) -> list[str]:
+    wanted = settings.values.get("private_hosts")
+    if isinstance(wanted, str) or not isinstance(wanted, Sequence):
+        return []
+    return [host for host in wanted if isinstance(host, str)]
+
+
+def _refuse_hosts(hosts: Sequence[str]) -> None:
+    """The proxy would refuse them, too, but could not say what to do about it."""
+    if not hosts:
+        return
+    # Not at the top: most sandboxes name no host.
+    from sandbook_local.hosts import Refused, plain_name
+
+    for host in hosts:
+        try:
+            plain_name(host)
+        except Refused as error:
+            raise SpecRejected(
+                str(error),
+                provider=INFO.name,
+                operation="create",
+                sent="no",
+                remedy="write names as in `example.org`, or `*.example.org`",
+            ) from error
+
+
 def _refuse_resources(spec: SandboxSpec) -> None:
     wanted = spec.resources
     if wanted.best_effort or (wanted.cpus is None and wanted.memory is None):
@@ -127,7 +160,7 @@ def _refuse_resources(spec: SandboxSpec) -> None:
             )
 
 
-def _workdir(spec: SandboxSpec) -> str:
+def _workdir(spec: SandboxSpec, launcher: str) -> str:
     if spec.workdir is None:
         return layout.WORKDIR
     path = PurePosixPath(layout.HOME) / spec.workdir.removeprefix("~/")
@@ -135,6 +168,12 @@ def _workdir(spec: SandboxSpec) -> str:
         _reject(spec.workdir)
     if any(path.is_relative_to(place) for place in _RESERVED):
         _reject(spec.workdir)
+    places = (layout.HOME, "/tmp")  # noqa: S108 (the sandbox's own)
+    if launcher == "bwrap" and not any(map(path.is_relative_to, places)):
+        _unsupported(
+            f"workdir {spec.workdir!r} cannot be had where bubblewrap makes sandboxes",
+            f"choose a folder below {layout.HOME} or /tmp",
+        )
     return str(path)
 
 

@@ -37,6 +37,7 @@ class LocalProcess:
         self._folder = folder
         self._ref = ref
         self._stdin: int | None = None
+        self._result: ExecResult | None = None
         self._detached = False
 
     async def output(self, *, after: int = 0) -> AsyncIterator[Chunk]:
@@ -46,6 +47,9 @@ class LocalProcess:
             while True:
                 frame = await connection.receive()
                 if frame.message.get("end") is True:
+                    if frame.message.get("result") is True:
+                        told = (await connection.receive()).message
+                        self._result = await _result(connection, told)
                     return
                 self._check(frame.message, "exec.output")
                 yield _chunk(frame)
@@ -74,6 +78,9 @@ class LocalProcess:
 
     async def wait(self) -> ExecResult:
         """Wait for its end; nobody has to read the output for it to come."""
+        if self._result is not None:
+            self._drop_stdin()
+            return self._result
         async with self._ours("exec.wait"), connect(self._folder) as connection:
             await connection.send(self._ask("wait"))
             told = (await connection.receive()).message

@@ -52,7 +52,22 @@ class LocalProvider:
     async def create(self, spec: SandboxSpec, *, key: str) -> LocalSandbox:
         """Make a sandbox; the same key gives the same one, while it lives."""
         self._refuse_system()
-        plan = plans.compose(spec, self._settings)
+        launcher = probe.launcher_of(self._settings)
+        try:
+            return await self._create(spec, key, launcher)
+        except Refused as error:
+            other = await probe.find_another(self._settings, error, launcher)
+            if other is None:
+                self._refuse(error)
+        try:
+            return await self._create(spec, key, other)
+        except Refused as error:
+            self._refuse(error)
+
+    async def _create(
+        self, spec: SandboxSpec, key: str, launcher: probe.Launcher
+    ) -> LocalSandbox:
+        plan = plans.compose(spec, self._settings, launcher=launcher)
         while True:
             with self._folders.try_hold(key) as held:
                 if held:
@@ -121,10 +136,8 @@ class LocalProvider:
         folder, lock = self._folders.make(key)
         try:
             return await self._make(plan, spec, folder, lock)
-        except Refused as error:
-            self._refuse(error)
         except (Ended, TimeoutError) as error:
-            self._refuse(Refused("supervisor", _last_line(folder), 0), error)
+            raise Refused("supervisor", _last_line(folder), 0) from error
         finally:
             if not folders.is_alive(folder):
                 remove_folder(str(folder))
@@ -182,9 +195,9 @@ class LocalProvider:
         if wrong is not None:
             raise _unavailable(*wrong)
 
-    def _refuse(self, refused: Refused, cause: BaseException | None = None) -> NoReturn:
+    def _refuse(self, refused: Refused) -> NoReturn:
         wrong = causes.explain(refused, causes.this_host())
-        raise _unavailable(*wrong) from (cause or refused)
+        raise _unavailable(*wrong) from refused
 
 
 def _unavailable(message: str, remedy: str) -> NotConfigured:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -30,8 +32,10 @@ from sandbook.api import (
 )
 from sandbook.errors import (
     AccessDenied,
+    Busy,
     FileMissing,
     NotAFolder,
+    ProviderError,
     SandboxGone,
     SpecRejected,
     Unsupported,
@@ -78,7 +82,7 @@ class LocalSandbox:
         stdin = await _take_stdin(request)
         process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
         try:
-            answer = await self._start(request, stdin, process)
+            answer = await self._start("exec.start", _order(request), stdin)
         finally:
             if stdin is not None:
                 os.close(stdin)
@@ -134,7 +138,7 @@ class LocalSandbox:
         self._refuse(wanted)
         process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
         order = {**_order(wanted), "cols": request.cols, "rows": request.rows}
-        answer = await self._call("pty", order)
+        answer = await self._start("pty", order)
         self._check_start(answer, wanted)
         process.pid = _pid(answer)
         return LocalPty(process)
@@ -187,21 +191,30 @@ class LocalSandbox:
             )
 
     async def _start(
-        self, request_: ExecRequest, stdin: int | None, process: LocalProcess
+        self, operation: str, order: Message, stdin: int | None = None
     ) -> Message:
-        message = _order(request_)
+        """Send an order to start; stopped again when the wait for it is cancelled."""
+        call = secrets.token_hex(8)
+        message = {**order, "call": call}
         try:
             descriptors = [] if stdin is None else [stdin]
-            return (await self._exchange("exec.start", message, descriptors)).message
+            return (await self._exchange(operation, message, descriptors)).message
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(_STOP_TIMEOUT, shield=True):
-                await self._call("exec.start", {"do": "stop", "key": process.key})
+            # `call` stops exactly this start, should it arrive after its stop.
+            stop: Message = {"do": "stop", "key": order["key"], "call": call}
+            with (
+                anyio.move_on_after(_STOP_TIMEOUT, shield=True),
+                contextlib.suppress(ProviderError),
+            ):
+                await self._call(operation, stop)
             raise
 
     def _check_start(self, answer: Message, request: ExecRequest) -> None:
         refused = answer.get("refused")
         if refused is None:
             return
+        if refused == "stopped":
+            raise lost(self._folder, self.ref, "exec.start")
         if refused != "cwd":
             self._reject(
                 "the arguments and variables are too long for this computer",
@@ -228,7 +241,17 @@ class LocalSandbox:
             frame = await request(self._folder, message, descriptors=descriptors or ())
         except (Ended, frames.ProtocolError) as error:
             raise lost(self._folder, self.ref, operation) from error
-        if frame.message.get("error") is not None:
+        refused = frame.message.get("error")
+        if refused == "Busy":
+            raise Busy(
+                frames.text(frame.message, "text"),
+                provider=self.ref.provider,
+                operation=operation,
+                ref=self.ref,
+                sent="no",
+                remedy="start fewer programs at once",
+            )
+        if refused is not None:
             self._unsupported(operation, frames.text(frame.message, "text"))
         return frame
 

@@ -17,6 +17,9 @@ from sandbook_local.sandbox import LocalSandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces")
 
+LAUNCHER = "SANDBOOK_TEST_LAUNCHER"
+"""Names the variable that has all sandboxes of these tests made in one way."""
+
 Create = Callable[..., Awaitable[LocalSandbox]]
 
 
@@ -29,7 +32,9 @@ def anyio_backend() -> str:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation of its own."""
-    return Settings(state=tmp_path / "state", cache=tmp_path / "cache")
+    launcher = os.environ.get(LAUNCHER)
+    values = {"launcher": launcher} if launcher else {}
+    return Settings(state=tmp_path / "state", cache=tmp_path / "cache", values=values)
 
 
 @pytest.fixture
@@ -113,3 +118,19 @@ def processes_with(mark: str) -> list[int]:
         if mark.encode() in line:
             found.append(int(folder.name))
     return found
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what takes minutes, unless markers were chosen."""
+    if config.option.markexpr:
+        return
+    mine = Path(__file__).parent
+    long = [i for i in items if i.path.is_relative_to(mine) and _is_stress(i)]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+def _is_stress(item: pytest.Item) -> bool:
+    return item.get_closest_marker("stress") is not None

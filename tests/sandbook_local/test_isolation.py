@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -45,6 +46,69 @@ async def test_the_home_of_whoever_runs_us_is_hidden(sandbox: LocalSandbox) -> N
     hidden = [p for p in home.iterdir() if not sys.base_prefix.startswith(str(p))]
     for path in hidden:
         assert (await run(sandbox, argv("ls", "-d", str(path)))).code != 0, path
+
+
+async def test_the_keys_of_whoever_runs_us_are_hidden(
+    create: Create, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    keys = Path.home() / ".ssh"
+    keys.mkdir(parents=True)
+    (keys / "id_ed25519").write_text("a private key")
+    probe = 'cat ~/.ssh/id_ed25519 || cat "$1"/id_ed25519'
+    command = ["sh", "-c", probe, "sh", str(keys)]
+    outside = subprocess.run(command, check=True, capture_output=True)
+    assert outside.stdout == b"a private key"
+    result = await run(await create(), argv(*command))
+    assert result.code != 0
+    assert result.stdout.data() == b""
+    assert result.stderr.data().count(b"No such file") == 2
+
+
+async def test_files_of_root_are_hidden(sandbox: LocalSandbox) -> None:
+    for path in ("/root", "/etc/shadow"):
+        subprocess.run(["ls", "-d", path], check=True, capture_output=True)
+    assert (await run(sandbox, "ls -d /etc/shadow")).code != 0
+    # Root's interpreter may live there, and then nothing but the way to it is shown.
+    own = [p for p in ("/root", sys.base_prefix, sys.prefix) if p.startswith("/root")]
+    shown = await run(sandbox, "find /root -maxdepth 1 -mindepth 1 2>&1 || true")
+    for path in shown.stdout.data().decode().split("\n"):
+        is_way = any(f"{place}/".startswith(f"{path}/") for place in own[1:])
+        assert is_way or "No such file" in path or not path, path
+    if os.getuid() == 0:
+        assert Path("/etc/shadow").read_bytes()
+        assert list(Path("/root").iterdir())
+
+
+async def test_the_environment_of_the_host_is_hidden(
+    create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = f"of-the-host-{uuid.uuid4().hex}"
+    monkeypatch.setenv("HOST_SECRET", secret)
+    probe = "env; cat /proc/[0-9]*/environ 2>/dev/null || true"
+    outside = subprocess.run(["sh", "-c", probe], check=True, capture_output=True)
+    assert outside.stdout.count(secret.encode()) >= 2
+    sandbox = await create(env={"GIVEN": "by-us"})
+    seen = await text_of(sandbox, probe)
+    assert secret not in seen
+    assert "by-us" in seen
+
+
+async def test_nothing_is_written_outside(sandbox: LocalSandbox) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        probe = 'mkdir -p "$1" && echo x > "$1"/written && ln -s "$1" here'
+        command = ["sh", "-c", probe, "sh", str(folder)]
+        subprocess.run(command, check=True, cwd=folder)
+        assert (folder / "written").exists()
+        (folder / "written").unlink()
+        # Its own folder of this name is another one.
+        assert (await run(sandbox, argv(*command))).code == 0
+        await sandbox.files.write("here/written", b"x")
+        assert (await sandbox.files.read("here/written")) == b"x"
+        await sandbox.aclose()
+        assert not (folder / "written").exists()
 
 
 async def test_the_system_cannot_be_written(sandbox: LocalSandbox) -> None:
@@ -135,7 +199,8 @@ for folder, _, names in os.walk("/proc/sys"):
         except OSError:
             continue
         opened.append(f"{folder}/{name}")
-for name in ("/proc/sysrq-trigger", "/proc/1/mem", "/proc/1/environ", "/proc/kcore"):
+for name in ("/proc/sysrq-trigger", "/proc/1/mem", "/proc/1/environ", "/proc/kcore",
+             "/proc/self/comm"):
     try:
         os.close(os.open(name, os.O_RDWR))
     except OSError:
@@ -146,9 +211,12 @@ print(opened)
     outside = subprocess.run(
         [sys.executable, "-c", probe], check=True, capture_output=True
     )
+    opened = outside.stdout.decode()
+    assert "/proc/self/comm" in opened
     if not os.getuid():
-        assert len(eval(outside.stdout)) > 100  # noqa: S307
-    assert await text_of(sandbox, argv("python3", "-c", probe)) == "[]\n"
+        assert opened.count("/proc/sys/") > 100
+    inside = await text_of(sandbox, argv("python3", "-c", probe))
+    assert inside == "['/proc/self/comm']\n"
 
 
 async def test_init_and_keepers_cannot_be_read_or_traced(sandbox: LocalSandbox) -> None:

@@ -14,22 +14,18 @@ import _socket
 import contextlib
 import os
 import resource
-import select
 import signal
 import sys
 import zlib
 
-from sandbook_local.inside import bounds, enter, frames, kernel, remove
-from sandbook_local.inside.init import Init
+from sandbook_local.inside import bounds, enter, first, frames, kernel, remove
 from sandbook_local.inside.plan import Plan
 from sandbook_local.inside.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import NoReturn
 
-_SETUP_TIMEOUT = 30_000
 _BACKLOG = 512
 _GO = b"!"
 
@@ -41,7 +37,7 @@ def supervise() -> NoReturn:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    frame = _receive(creator)
+    frame = first.receive(creator)
     plan = Plan(frame.message)
     is_root = os.geteuid() == 0
     if is_root:
@@ -71,13 +67,12 @@ def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     proxy = _start_proxy(plan, uid) if plan.egress else None
     limits = _bound(plan, uid)
-    first, init, greeting = _make_init(plan, uid, limits)
+    pid, init, greeting = first.make(plan, uid, limits)
     if uid is not None:
         for name in ("root", "spool", "."):
             os.chown(name, uid, uid)
         enter.become(uid)
-    if proxy is not None:
-        _hand_over(proxy, greeting.descriptors.pop())
+    listener = greeting.descriptors.pop() if proxy is not None else None
     proc, tmpfs, terminals = greeting.descriptors
     limits.look_at(proc, tmpfs)
     init.sendall(_GO)
@@ -86,11 +81,13 @@ def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
         folder=folder,
         terminals=terminals,
         init=init,
-        first=first,
+        first=pid,
         limits=limits,
     )
     supervisor.write_record()
     supervisor.listen(server)
+    if proxy is not None and listener is not None:
+        _open_network(proxy, listener)
     frames.send_all(creator, frames.pack({"ready": True}))
     if plan.probe or creator.recv(1) == _GO:
         creator.close()
@@ -120,21 +117,13 @@ def _take_stdin() -> _socket.socket:
     return creator
 
 
-def _receive(channel: _socket.socket) -> frames.Frame:
-    reader = frames.Reader()
-    while (frame := reader.next()) is None:
-        if not reader.receive(channel):
-            raise enter.Refused("start", "the other side ended without a word")
-    return frame
-
-
 def _leave_remover(plan: Plan) -> None:
     """Go on as a child; this process waits for its end and removes the folder."""
     child = os.fork()
     if child == 0:
         return
     os.chdir("/")
-    _close_all_but(())
+    first.close_all_but(())
     os.waitpid(child, 0)
     remove.remove_folder(plan.folder)
     if plan.memory is not None or plan.cpus is not None:
@@ -163,50 +152,6 @@ def _take_uid(plan: Plan) -> tuple[int, _socket.socket]:
     raise enter.Refused("uid", "every uid of the range is in use")
 
 
-def _make_init(
-    plan: Plan, uid: int | None, limits: bounds.Bounds
-) -> tuple[int, _socket.socket, frames.Frame]:
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    reading, writing = os.pipe()
-    builder = os.fork()
-    if builder == 0:
-        _close_all_but((theirs.fileno(), writing))
-        limits.join(os.getpid())
-        enter.become_first(plan, uid, report=writing, serve=Init(plan, theirs).serve)
-    theirs.close()
-    os.close(writing)
-    first = _hear_report(reading)
-    os.waitpid(builder, 0)
-    return first, ours, _receive(ours)
-
-
-def _hear_report(reading: int) -> int:
-    """The pid of init, once it is set up."""
-    poll = select.poll()
-    poll.register(reading, select.POLLIN)
-    told = b""
-    while poll.poll(_SETUP_TIMEOUT) and (data := os.read(reading, 4096)):
-        told += data
-    os.close(reading)
-    first = 0
-    for message in _messages(told):
-        if "stage" in message:
-            cause, code = frames.text(message, "cause"), frames.whole(message, "errno")
-            raise enter.Refused(frames.text(message, "stage"), cause, code)
-        first = frames.whole(message, "first", least=2)
-    if not first:
-        raise enter.Refused("start", "the first process ended without a word")
-    return first
-
-
-def _messages(told: bytes) -> Iterable[frames.Message]:
-    reader = frames.Reader()
-    reader.feed(told)
-    while (frame := reader.next()) is not None:
-        yield frame.message
-
-
 def _start_proxy(plan: Plan, uid: int | None) -> _socket.socket:
     """Start the process that reaches the network for the sandbox.
 
@@ -218,19 +163,32 @@ def _start_proxy(plan: Plan, uid: int | None) -> _socket.socket:
         theirs.close()
         return ours
     try:
-        _close_all_but((theirs.fileno(),))
+        first.close_all_but((theirs.fileno(),))
         _proxy(plan, uid, theirs, supervisor=supervisor)
-    except Exception as error:  # noqa: BLE001 (the network is then closed)
+    except Exception as error:  # noqa: BLE001 (the sandbox is then refused)
         sys.excepthook(type(error), error, error.__traceback__)
+        refusal = enter.Refused("proxy", str(error) or type(error).__name__)
+        with contextlib.suppress(OSError):
+            frames.send_all(theirs, frames.pack({"refused": refusal.to_message()}))
     finally:
         os._exit(1)
 
 
-def _hand_over(proxy: _socket.socket, listener: int) -> None:
-    # One that could not start has said so in the log; its network stays closed.
-    with contextlib.suppress(BrokenPipeError):
+def _open_network(proxy: _socket.socket, listener: int) -> None:
+    """Give the proxy its socket as soon as it can serve; raises `enter.Refused`."""
+    proxy.settimeout(first.SETUP_TIMEOUT)
+    try:
+        told = first.receive(proxy, stage="proxy").message
+        if "refused" in told:
+            cause = frames.text(frames.child(told, "refused"), "cause")
+            raise enter.Refused("proxy", cause)
         frames.send_all(proxy, _GO, [listener])
-    os.close(listener)
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise enter.Refused("proxy", cause, error.errno or 0) from error
+    finally:
+        os.close(listener)
+        proxy.close()
 
 
 def _proxy(
@@ -244,25 +202,17 @@ def _proxy(
         "encodings.idna"
     )  # names of hosts need it, and find it late
 
-    from sandbook_local import proxy
+    from sandbook_local import hosts, proxy
 
+    policy = hosts.Policy(plan.allow, also=plan.also)
     if uid is not None:
         enter.become(uid)
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         return  # it ended while we were loading
+    frames.send_all(channel, frames.pack({"ready": True}))
     _, extra, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
     if not extra:
         return
     listener = socket.socket(fileno=int.from_bytes(extra[0][2][:4], sys.byteorder))
-    allow = None if plan.allow is None else tuple(plan.allow)
-    proxy.serve(listener, allow)
-
-
-def _close_all_but(kept: Iterable[int]) -> None:
-    """Close what came along by the fork, except the log and these."""
-    last = 2
-    for descriptor in sorted(kept):
-        os.closerange(last + 1, descriptor)
-        last = descriptor
-    os.closerange(last + 1, 1024)
+    proxy.serve_policy(listener, policy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sandbook_local import limits
 
 TYPE_CHECKING = False
@@ -9,6 +11,11 @@ if TYPE_CHECKING:
     from sandbook_local.inside.plan import Plan
 
 _OWN_PROCESSES = 1
+
+
+def _most_files(plan: Plan) -> int | None:
+    """The limit that bubblewrap cannot set; elsewhere the file system has it."""
+    return max(plan.disk // 2048, 1024) if plan.launcher == "bwrap" else None
 
 
 class Bounds:
@@ -20,6 +27,7 @@ class Bounds:
     def __init__(self, plan: Plan, uid: int | None) -> None:
         self._pids = plan.pids
         self._memory = plan.memory
+        self._files = _most_files(plan)
         self._group: limits.Cgroup | None = None
         self._watch: limits.MemoryWatch | None = None
         self._descriptors: tuple[int, int] | None = None
@@ -47,10 +55,14 @@ class Bounds:
 
     def must_be_watched(self) -> bool:
         """Whether `exceeded` has to be asked again and again."""
-        return self._watch is not None
+        return self._watch is not None or self._files is not None
 
     def exceeded(self) -> str | None:
         """What is over its limit now and must be ended, in words."""
+        if self._files is not None and self._descriptors is not None:
+            found = os.fstatvfs(self._descriptors[1])
+            if found.f_files - found.f_ffree > self._files:
+                return f"disk: the limit of {self._files} files is reached"
         return None if self._watch is None else self._watch.check()
 
     def explain_failure(self, keepers: int) -> str | None:

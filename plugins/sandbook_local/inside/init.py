@@ -61,7 +61,7 @@ class Init:
     def _greet(self) -> None:
         """Hand out what the supervisor needs from inside, and wait for its word."""
         flags = os.O_RDONLY | os.O_DIRECTORY
-        folders = ("/proc", "/dev/shm", "/dev/pts")  # noqa: S108 (the sandbox's own)
+        folders = ("/proc", self._plan.home, "/dev/pts")
         descriptors = [os.open(folder, flags) for folder in folders]
         opened = tuple(descriptors)
         listener = None

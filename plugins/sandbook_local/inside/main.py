@@ -1,5 +1,7 @@
 """Where a supervisor begins: `python -I -S main.py`, its plan on stdin.
 
+And where init begins that bubblewrap started: `python -I -S main.py guest`.
+
 Executed afresh, so that nothing of the engine comes along. Stdin carries the plan and
 stays open until the creator has the answer: if it goes away before, so do we.
 """
@@ -28,6 +30,11 @@ def _know_package() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["guest"]:
+        _know_package()
+        from sandbook_local.inside import guest
+
+        guest.begin()
     _detach()
     _know_package()
     from sandbook_local.inside import birth

@@ -40,6 +40,11 @@ class Peer:
         channel.setblocking(False)
         lp.watch(channel.fileno(), loop.READ, self._on_event)
 
+    @property
+    def waiting(self) -> int:
+        """Frames that the other side has not taken yet."""
+        return len(self._outgoing)
+
     def send(self, message: Message, *, descriptors: Sequence[int] = ()) -> None:
         """Send a frame as soon as there is room; takes over the descriptors."""
         self._queue(

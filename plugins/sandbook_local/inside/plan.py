@@ -22,6 +22,7 @@ class Plan:
 
     __slots__ = (
         "allow",
+        "also",
         "binds",
         "cpus",
         "disk",
@@ -36,9 +37,11 @@ class Plan:
         "home_links",
         "host_network",
         "id",
+        "launcher",
         "lifetime",
         "links",
         "memory",
+        "message",
         "owner",
         "pids",
         "probe",
@@ -49,6 +52,8 @@ class Plan:
     )
 
     def __init__(self, message: Message) -> None:
+        self.message = message
+        self.launcher = frames.text(message, "launcher")
         self.id = frames.text(message, "id")
         self.folder = frames.text(message, "folder")
         self.owner = frames.whole(message, "owner")
@@ -75,5 +80,6 @@ class Plan:
         self.allow = (
             None if message.get("allow") is None else frames.texts(message, "allow")
         )
+        self.also = frames.texts(message, "also")
         self.record = frames.text(message, "record")
         self.probe = message.get("probe") is True

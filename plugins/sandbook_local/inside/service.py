@@ -24,8 +24,10 @@ PROTOCOL = 1
 
 _SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _KEPT_LIMIT = 1 << 30
+_SMALL = 64 << 10
 _LONGEST_SIDE = 0xFFFF
 _CWD = "c"
+_STOPPED_LIMIT = 256
 
 
 class Feed:
@@ -36,7 +38,7 @@ class Feed:
         self._peer = peer
         self._after = after
         self._cursors = {n: spool.Cursor(s) for n, s in target.streams.items()}
-        self._told_end = False
+        self._closing: Iterator[bytes] | None = None
 
     def start(self) -> None:
         """Become the command's consumer; the one before is told."""
@@ -64,7 +66,7 @@ class Feed:
     def advance(self) -> None:
         """Take what is new."""
         self._peer.flush()
-        if self._told_end:
+        if self._closing is not None:
             self._peer.finish()
 
     def _pull(self) -> bytes | None:
@@ -73,10 +75,11 @@ class Feed:
             name, piece = found
             told: Message = {"seq": piece.seq, "stream": name, "at": piece.at}
             return frames.pack(told, piece.data)
-        if self._command.end is None or self._told_end:
+        if self._command.end is None:
             return None
-        self._told_end = True
-        return frames.pack({"end": True})
+        if self._closing is None:
+            self._closing = _closing_frames(self._command)
+        return next(self._closing, None)
 
     def _next(self) -> tuple[str, spool.Piece] | None:
         while True:
@@ -101,6 +104,7 @@ class Service:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._stopped: dict[str, None] = {}
 
     def serve(self, peer: Peer, frame: Frame) -> None:
         """Answer one request."""
@@ -115,10 +119,12 @@ class Service:
             self._start(peer, frame)
             return
         target = self._supervisor.commands.get(frames.text(message, "key"))
-        if target is None:
-            _answer(peer, {"known": False})
-        else:
+        if target is not None:
             self._serve_command(peer, message, target)
+            return
+        if message.get("do") == "stop":
+            self._remember_stop(message)
+        _answer(peer, {"known": False})
 
     def _serve_sandbox(self, peer: Peer, frame: Frame) -> bool:
         match frames.text(frame.message, "do"):
@@ -163,9 +169,28 @@ class Service:
         target = self._supervisor.commands.get(key)
         known = target is not None
         if target is None:
+            if self._was_stopped(message):
+                _answer(peer, {"refused": "stopped", "errno": 0})
+                return
+            if self._supervisor.is_full():
+                _refuse_full(peer)
+                return
             target = self._begin(key, frame)
         started = target
         target.when_started(lambda: self._tell_start(peer, started, known=known))
+
+    def _remember_stop(self, message: Message) -> None:
+        """A start that was given up may still be on its way, behind its stop."""
+        call = frames.optional_text(message, "call")
+        if call is None:
+            return
+        self._stopped[call] = None
+        if len(self._stopped) > _STOPPED_LIMIT:
+            del self._stopped[next(iter(self._stopped))]
+
+    def _was_stopped(self, message: Message) -> bool:
+        call = frames.optional_text(message, "call")
+        return call in self._stopped
 
     def _begin(self, key: str, frame: Frame) -> Command:
         message = frame.message
@@ -212,6 +237,9 @@ class Service:
         peer.finish()
 
     def _open_channel(self, peer: Peer) -> None:
+        if self._supervisor.is_full():
+            _refuse_full(peer)
+            return
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             self._supervisor.order({"do": "worker"}, [theirs.fileno()])
@@ -230,6 +258,10 @@ def _refuse(peer: Peer, error: str, text: str) -> None:
     _answer(peer, {"error": error, "text": text})
 
 
+def _refuse_full(peer: Peer) -> None:
+    _refuse(peer, "Busy", "more is started at once than this sandbox can take")
+
+
 def _describe(target: Command) -> Message:
     return {"known": True, "pid": target.pid, "ended": target.end is not None}
 
@@ -243,7 +275,22 @@ def _pass_stdin(peer: Peer, target: Command) -> None:
 
 
 def _send_result(peer: Peer, target: Command) -> None:
-    """Send how it ended and then, piece by piece, what was kept of its output."""
+    told = _result_frames(target)
+    peer.source = lambda: next(told, None)
+    peer.finish()
+
+
+def _closing_frames(target: Command) -> Iterator[bytes]:
+    """The end of an output; a small one brings the result, which saves asking."""
+    total = sum(stream.total for stream in target.streams.values())
+    is_small = total <= _SMALL
+    yield frames.pack({"end": True, "result": is_small})
+    if is_small:
+        yield from _result_frames(target)
+
+
+def _result_frames(target: Command) -> Iterator[bytes]:
+    """How it ended and then, piece by piece, what was kept of its output."""
     kept: Message = {
         name: {
             "total": s.total,
@@ -253,13 +300,7 @@ def _send_result(peer: Peer, target: Command) -> None:
         for name, s in target.streams.items()
     }
     told: Message = {"end": target.end, "code": target.code, "seconds": target.seconds}
-    pieces = _kept_pieces(target)
-    peer.source = lambda: next(pieces, None)
-    peer.send({**told, "limit": target.limit, "kept": kept})
-    peer.finish()
-
-
-def _kept_pieces(target: Command) -> Iterator[bytes]:
+    yield frames.pack({**told, "limit": target.limit, "kept": kept})
     for stream in target.streams.values():
         for part in (stream.head(), stream.tail()):
             for data in part:

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 _PEER_CREDENTIALS = 17  # SO_PEERCRED
 _CREDENTIALS = Struct("=iII")  # pid, uid, gid
 _WATCH_INTERVAL = 0.05
+_ORDERS = 256
+"""Orders that may wait for init before nothing new is started."""
+
+_ORDERS_OF_A_DEAF = 4096
+"""As many may wait when things are only ended; an init that takes none is no use."""
 _FOLDER_INTERVAL = 5.0
 
 
@@ -157,8 +162,15 @@ class Supervisor:
         self.commands[key] = made
         return made
 
+    def is_full(self) -> bool:
+        """Whether init has more to do already than may wait."""
+        return self._init.waiting >= _ORDERS
+
     def order(self, message: Message, descriptors: Iterable[int] = ()) -> None:
         """Send init an order; the descriptors stay ours."""
+        if self._init.waiting >= _ORDERS_OF_A_DEAF:
+            self.end("init takes no orders")
+            return
         self._init.send(message, descriptors=[os.dup(d) for d in descriptors])
 
     def explain_failure(self) -> str | None:

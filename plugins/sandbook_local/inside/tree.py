@@ -26,8 +26,8 @@ _DEVICE_LINKS = (
     ("/proc/self/fd/2", "stderr"),
     ("pts/ptmx", "ptmx"),
 )
-_PROC_READ_ONLY = ("sys", "irq", "bus", "fs", "sysrq-trigger", "driver")
-_PROC_HIDDEN = ("kcore", "keys", "timer_list", "sched_debug", "kpagecount", "acpi")
+PROC_READ_ONLY = ("sys", "irq", "bus", "fs", "sysrq-trigger", "driver")
+PROC_HIDDEN = ("kcore", "keys", "timer_list", "sched_debug", "kpagecount", "acpi")
 _TMPFS_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
@@ -71,14 +71,15 @@ def finish(plan: Plan) -> None:
     kernel.mount("devpts", "/new/dev/pts", kind="devpts", flags=flags, data=terminals)
 
 
-def furnish(plan: Plan) -> None:
+def furnish(plan: Plan, *, root: str = "/new") -> None:
     """Fill the home folder."""
+    home = f"{root}{plan.home}"
     for target, path in plan.home_links:
-        _make_parents(f"/new{plan.home}/{path}")
-        os.symlink(target, f"/new{plan.home}/{path}")
+        _make_parents(f"{home}/{path}")
+        os.symlink(target, f"{home}/{path}")
     for path, content in plan.home_files:
-        _write(f"/new{plan.home}/{path}", content)
-    os.makedirs(f"/new{plan.workdir}", exist_ok=True)
+        _write(f"{home}/{path}", content)
+    os.makedirs(f"{root}{plan.workdir}", exist_ok=True)
 
 
 def mount_proc() -> None:
@@ -88,12 +89,12 @@ def mount_proc() -> None:
     """
     flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
     kernel.mount("proc", "/new/proc", kind="proc", flags=flags)
-    for name in _PROC_READ_ONLY:
+    for name in PROC_READ_ONLY:
         path = f"/new/proc/{name}"
         if os.path.exists(path):
             kernel.mount(path, path, flags=kernel.MS_BIND | kernel.MS_REC)
             kernel.remount(path, flags | kernel.MS_RDONLY)
-    for name in _PROC_HIDDEN:
+    for name in PROC_HIDDEN:
         path = f"/new/proc/{name}"
         if os.path.isfile(path):
             kernel.mount("/new/dev/null", path, flags=kernel.MS_BIND)
