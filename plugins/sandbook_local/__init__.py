@@ -55,6 +55,12 @@ _SETTINGS_SCHEMA = MappingProxyType(
                 "description": "exact names of hosts in private networks that "
                 "sandboxes with a network may reach",
             },
+            "memory": {
+                "type": "integer",
+                "minimum": 16 << 20,
+                "description": "bytes that a sandbox may take which asks for no limit; "
+                "held by a watch, not by the kernel (half of this computer's)",
+            },
             "uid_base": {
                 "type": "integer",
                 "minimum": 65536,

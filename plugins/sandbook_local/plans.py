@@ -53,6 +53,7 @@ def compose(
         "disk": spec.resources.disk or layout.DEFAULT_DISK,
         "pids": spec.resources.pids or layout.DEFAULT_PIDS,
         "memory": spec.resources.memory,
+        "usual_memory": _usual_memory(settings),
         "cpus": spec.resources.cpus,
         "enforce": not spec.resources.best_effort,
         "lifetime": spec.lifetime,
@@ -70,6 +71,14 @@ def finish(
     """The plan for the sandbox in this folder."""
     named = {"id": folder.name, "folder": str(folder), "record": json.dumps(record)}
     return {**plan, **named, "probe": probe}
+
+
+def _usual_memory(settings: Settings) -> int:
+    """What a sandbox may take that asks for no limit: half of this computer's."""
+    chosen = settings.values.get("memory")
+    if isinstance(chosen, int):
+        return chosen
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def _uids(settings: Settings) -> dict[str, int]:

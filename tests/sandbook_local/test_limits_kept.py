@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sandbook.api import Resources
+from sandbook.api import Resources, SandboxSpec, Settings
 from sandbook.errors import Unsupported
 from sandbook_local import INFO
 from sandbook_local.cgroups import enforceable
+from sandbook_local.provider import LocalProvider
 from tests.sandbook_local.conftest import Create, argv, run, shell
 
 pytestmark = pytest.mark.anyio
@@ -61,3 +62,18 @@ async def test_what_is_declared_can_be_had(create: Create) -> None:
     if "limits.cpus" in declared:
         sandbox = await create(resources=Resources(cpus=0.5))
         assert (await run(sandbox, argv("true"))).code == 0
+
+
+async def test_a_sandbox_that_asks_for_no_limit_cannot_take_all_memory(
+    settings: Settings,
+) -> None:
+    values = {"memory": 128 << 20}
+    usual = Settings(state=settings.state, cache=settings.cache, values=values)
+    provider = LocalProvider(usual)
+    sandbox = await provider.create(SandboxSpec(network="off"), key="usual")
+    result = await run(sandbox, argv("python3", "-c", _HUNGRY))
+    assert (result.end, result.code) == ("signalled", 137)
+    assert result.limit is not None
+    assert result.limit.startswith("memory")
+    assert (await run(sandbox, argv("echo", "on"))).stdout.data() == b"on\n"
+    assert await provider.destroy(sandbox.ref) == "destroyed"

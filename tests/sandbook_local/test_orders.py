@@ -80,14 +80,12 @@ def _init_of(folder: Path) -> int:
     """The pid of a sandbox's init, here: the supervisor's child with a filter."""
     found = folders.read_supervisor(folder)
     assert found is not None
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        status = (entry / "status").read_text()
-        fields = dict(
-            line.split(":\t", 1) for line in status.splitlines() if ":" in line
-        )
-        if fields["PPid"] == str(found[0]) and fields["Seccomp"] == "2":
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            lines = (entry / "status").read_text().splitlines()
+        except OSError:
+            continue  # it ended while we looked
+        if f"PPid:\t{found[0]}" in lines and "Seccomp:\t2" in lines:
             return int(entry.name)
     raise AssertionError("no init")
 

@@ -26,7 +26,8 @@ class Bounds:
 
     def __init__(self, plan: Plan, uid: int | None) -> None:
         self._pids = plan.pids
-        self._memory = plan.memory
+        self._memory = plan.memory or plan.usual_memory
+        self._is_memory_written = plan.memory is not None
         self._files = _most_files(plan)
         self._group: limits.Cgroup | None = None
         self._watch: limits.MemoryWatch | None = None
@@ -50,7 +51,7 @@ class Bounds:
     def look_at(self, proc: int, tmpfs: int) -> None:
         """Use these descriptors of the sandbox's `/proc` and writable files."""
         self._descriptors = proc, tmpfs
-        if self._memory is not None and self._group is None:
+        if self._group is None or not self._is_memory_written:
             self._watch = limits.MemoryWatch(proc, self._memory, tmpfs_fds=(tmpfs,))
 
     def must_be_watched(self) -> bool:

@@ -17,7 +17,8 @@ class Plan:
 
     `binds` are (source on the host, target inside), `links` (target text, path
     inside), `files` (path inside, text). `home_links` and `home_files` are the same
-    below the home folder; a file whose text begins with `#!` may be run.
+    below the home folder; a file whose text begins with `#!` may be run. Where no
+    `memory` is written, `usual_memory` is held as well as a watch can.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Plan:
         "record",
         "uid_base",
         "uid_count",
+        "usual_memory",
         "workdir",
     )
 
@@ -72,6 +74,7 @@ class Plan:
         self.pids = frames.whole(message, "pids", least=1)
         memory = frames.optional_number(message, "memory")
         self.memory = None if memory is None else int(memory)
+        self.usual_memory = frames.whole(message, "usual_memory", least=1)
         self.cpus = frames.optional_number(message, "cpus")
         self.enforce = message.get("enforce") is True
         self.lifetime = frames.number(message, "lifetime")

@@ -229,7 +229,9 @@ class Supervisor:
         self.loop.call_at(loop.now() + _FOLDER_INTERVAL, self._look_after_folder)
 
     def _watch_limits(self) -> None:
-        exceeded = self._limits.exceeded()
+        # Nobody takes anything where nothing runs.
+        is_busy = any(command.is_kept() for command in self.commands.values())
+        exceeded = self._limits.exceeded() if is_busy else None
         if exceeded is not None:
             for command in self.commands.values():
                 command.stop_for(exceeded)
