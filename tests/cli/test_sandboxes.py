@@ -190,6 +190,15 @@ class Terminal:
         wait_until(lambda: text in self.shown or self.process.poll() is not None)
         assert text in self.shown, self.shown
 
+    def see_after_enter(self, text: str) -> None:
+        """Press Enter until the text is shown: a shell runs traps between commands."""
+
+        def shown() -> bool:
+            self.type("\n")
+            return text in self.shown
+
+        wait_until(shown)
+
     def type(self, text: str) -> None:
         """Type."""
         os.write(self._master, text.encode())
@@ -229,8 +238,7 @@ def test_a_terminal_is_passed_on_key_by_key_and_size_by_size(cli: Cli) -> None:
         terminal.resize(cols=70, rows=20)
         # In a session of its own our command is told of the size by hand.
         terminal.process.send_signal(signal.SIGWINCH)
-        terminal.type("\n")
-        terminal.see("wasinch")
+        terminal.see_after_enter("wasinch")
         terminal.type("stty size\n")
         terminal.see("20 70")
         # Ctrl-C ends what runs inside, not the shell and not us.

@@ -33,11 +33,11 @@ _LIVES = 5
 _EXACT = 1.0
 """Seconds that the end of a life, and of everything in it, may be off."""
 
-_LINES = 40
+_LINES = 60
 _STEP = f"""
 i=0
 while [ $i -lt {_LINES} ]; do
-  i=$((i+1)); echo "out $i"; echo "err $i" >&2; sleep 0.02
+  i=$((i+1)); echo "out $i"; echo "err $i" >&2; sleep 0.03
 done
 exit 7
 """
