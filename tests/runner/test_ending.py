@@ -374,3 +374,27 @@ def test_the_ledger_has_charged_what_the_run_made(run: Runs) -> None:
     sessions, seconds, live = anyio.run(usage)
     assert (sessions, live) == (1, 0)
     assert seconds >= 1
+
+
+@pytest.mark.parametrize("path", ["link", "link/hostname", "link/*"])
+def test_a_link_that_leaves_the_working_folder_is_not_fetched(
+    run: Runs, path: str
+) -> None:
+    ran = run(f"""
+        steps:
+          - command: ln -s /etc link; ls link/
+          - fetch: {path}
+    """)
+    assert ran.code == 1
+    assert "leaves the working folder" in (ran.step("steps[1]").cause or "")
+    assert not any((ran.folder / "artifacts").iterdir())
+
+
+def test_a_link_within_the_working_folder_is_fetched(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - command: mkdir a; echo A > a/f; ln -s a link
+          - fetch: link/f
+    """)
+    assert ran.code == 0, ran.report.cause
+    assert (ran.folder / "artifacts" / "f").read_text() == "A\n"

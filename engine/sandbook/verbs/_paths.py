@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
 from posixpath import isabs, join, normpath
 
 from sandbook.api import Files, Stat
@@ -41,6 +42,28 @@ def matcher(pattern: str) -> re.Pattern[str]:
         known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
         out.append(known.get(token, re.escape(token)))
     return re.compile("".join(out) + r"\Z", re.DOTALL)
+
+
+async def leads_out(files: Files, path: str) -> bool:
+    """Whether a link on the way to `path` points outside the working folder."""
+    if path.startswith("~"):
+        return False
+    work = (await files.stat(".", follow=True)).path
+    rest = PurePosixPath(join(work, path)).parts
+    here = PurePosixPath(rest[0])
+    for part in rest[1:]:
+        here = here / part
+        try:
+            entry = await files.stat(str(here))
+        except FileNotFoundError:
+            return False
+        if entry.kind != "link" or entry.target is None:
+            continue
+        target = PurePosixPath(normpath(join(str(here.parent), entry.target)))
+        # The links of the system itself, as /bin, lie outside from the start.
+        if here.is_relative_to(work) and not target.is_relative_to(work):
+            return True
+    return False
 
 
 async def matches(files: Files, pattern: str) -> AsyncIterator[Stat]:

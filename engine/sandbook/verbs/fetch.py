@@ -15,7 +15,13 @@ from sandbook.api import (
     VerbSpec,
 )
 from sandbook.verbs import _arguments as get
-from sandbook.verbs._paths import in_folder, is_pattern, matches, split_pattern
+from sandbook.verbs._paths import (
+    in_folder,
+    is_pattern,
+    leads_out,
+    matches,
+    split_pattern,
+)
 from sandbook.verbs._schemas import TEXT, described
 
 SPEC = VerbSpec(
@@ -55,6 +61,10 @@ class Fetch:
                 failure=Failure(cause="`to` must stay in the artifacts folder")
             )
         pattern = in_folder(step.cwd, written)
+        base = split_pattern(pattern)[0] if is_pattern(pattern) else pattern
+        if await leads_out(sandbox.files, base):
+            cause = f"{written!r} is a link that leaves the working folder"
+            return Outcome(failure=Failure(cause=cause))
         moved = await fetch_into(sandbox.files, pattern, target)
         for name, reason in moved.skipped:
             step.note(f"skipped {name}: {reason}")
