@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbook.api import (
@@ -154,16 +154,3 @@ def _with_emulated(candidate: Candidate, need: frozenset[Capability]) -> Candida
 def words_for(passed: Iterable[PassedOver]) -> tuple[tuple[str, str], ...]:
     """(provider, reason) pairs, as `NoProvider` tells them."""
     return tuple((item.name, item.reason) for item in passed)
-
-
-def settings_for(
-    name: str, preferences: Preferences, base: Settings, environ: Mapping[str, str]
-) -> Settings:
-    """The settings that provider `name` is made with."""
-    return Settings(
-        values=preferences.of_provider(name),
-        environ=environ,
-        state=base.state,
-        cache=base.cache,
-        installation=base.installation,
-    )
