@@ -36,6 +36,8 @@ class TerminalSandbox(BareSandbox):
         env = {**self.base_env(), "TERM": request.term, **request.env}
         pid, master = pty.fork()
         if pid == 0:
+            # Ignored signals are inherited, and these tests may run in the background.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.chdir(self.workdir)
             os.execvpe(  # noqa: S606 - the shell is what is asked for
                 request.argv[0], request.argv, env

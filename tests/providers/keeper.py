@@ -87,6 +87,9 @@ class Keeper:
             end.setblocking(False)
         self.wake = wake
         signal.signal(signal.SIGCHLD, _ignore)
+        # Who started the tests in the background may have had it ignored, and that
+        # would be handed down to the command.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self.selector.register(self.woken, selectors.EVENT_READ, "child")
 
