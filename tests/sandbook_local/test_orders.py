@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from sandbook.api import PtyRequest, Settings
 from sandbook.errors import Busy, SandboxLost
 from sandbook_local import folders
 from sandbook_local.connection import request
+from sandbook_local.process import LocalProcess
+from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import argv, processes_with, run, text_of, until
 
@@ -124,6 +127,51 @@ async def test_orders_do_not_pile_up_when_nobody_takes_them(
     assert set(codes) == {0}
     assert len(codes) + len(busy) == 900
     assert await text_of(sandbox, "echo on") == "on\n"
+
+
+_MAKE = """
+import asyncio, resource, sys
+from pathlib import Path
+from sandbook.api import SandboxSpec, Settings
+from sandbook_local.provider import LocalProvider
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+settings = Settings(state=Path(sys.argv[1]), cache=Path(sys.argv[1]), values={})
+made = LocalProvider(settings).create(SandboxSpec(network="off"), key="few")
+print(asyncio.run(made).ref.id)
+"""
+
+
+async def test_more_programs_than_a_supervisor_has_descriptors_for_are_refused(
+    settings: Settings, provider: LocalProvider
+) -> None:
+    made = await anyio.run_process([sys.executable, "-c", _MAKE, str(settings.state)])
+    found = [info async for info in provider.list({})]
+    assert [info.ref.id for info in found] == [made.stdout.decode().strip()]
+    sandbox = await provider.attach(found[0].ref)
+    started: list[LocalProcess] = []
+    await _start_until_refused(sandbox, started)
+    assert 8 < len(started) < 256
+    await started[0].signal("KILL")
+    await started[0].wait()
+    await until(lambda: _takes_more(sandbox))
+
+
+async def _start_until_refused(
+    sandbox: LocalSandbox, started: list[LocalProcess]
+) -> None:
+    for _ in range(256):
+        try:
+            started.append(await sandbox.start(argv("sleep", "600")))
+        except Busy:
+            return
+
+
+async def _takes_more(sandbox: LocalSandbox) -> bool:
+    try:
+        return await text_of(sandbox, "echo on") == "on\n"
+    except Busy:
+        return False
 
 
 async def test_a_sandbox_whose_init_takes_no_orders_at_all_ends(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _socket
 import json
 import os
+import resource
 import signal
 import time
 from struct import Struct
@@ -39,6 +40,12 @@ _ORDERS = 256
 _ORDERS_OF_A_DEAF = 4096
 """As many may wait when things are only ended; an init that takes none is no use."""
 _FOLDER_INTERVAL = 5.0
+_DESCRIPTORS_EACH = 8
+"""At most so many does a command hold, the one who reads it included."""
+
+_DESCRIPTORS_ASIDE = 64
+_MOST_DESCRIPTORS = 1 << 20
+_ADMIT_AGAIN = 0.05
 
 
 class Supervisor:
@@ -66,6 +73,7 @@ class Supervisor:
         self._limits = limits
         self._service = Service(self)
         self._count = 0
+        self._room = (_raised_limit() - _DESCRIPTORS_ASIDE) // _DESCRIPTORS_EACH
         self._peers: set[Peer] = set()
         self._created = time.time()
         self._hard_end = loop.now() + plan.hard_end
@@ -80,7 +88,7 @@ class Supervisor:
         if self._limits.must_be_watched():
             self._watch_limits()
         server.setblocking(False)
-        self.loop.watch(server.fileno(), loop.READ, lambda _: self._admit())
+        self._watch_door()
 
     def run(self) -> None:
         """Serve until the end; TERM brings it about."""
@@ -163,8 +171,8 @@ class Supervisor:
         return made
 
     def is_full(self) -> bool:
-        """Whether init has more to do already than may wait."""
-        return self._init.waiting >= _ORDERS
+        """Whether no more may be started: too much waits, or runs."""
+        return self._init.waiting >= _ORDERS or self._keepers() >= self._room
 
     def order(self, message: Message, descriptors: Iterable[int] = ()) -> None:
         """Send init an order; the descriptors stay ours."""
@@ -195,10 +203,18 @@ class Supervisor:
             dst_dir_fd=self._folder,
         )
 
+    def _watch_door(self) -> None:
+        self.loop.watch(self._server.fileno(), loop.READ, lambda _: self._admit())
+
     def _admit(self) -> None:
         try:
             descriptor = _accept(self._server)
         except BlockingIOError:
+            return
+        except OSError:
+            # Out of descriptors: whoever waits is let in when some were given back.
+            self.loop.forget(self._server.fileno())
+            self.loop.call_at(loop.now() + _ADMIT_AGAIN, self._watch_door)
             return
         channel = _socket.socket(fileno=descriptor)
         os.set_inheritable(descriptor, False)
@@ -247,6 +263,13 @@ def _accept(server: _socket.socket) -> int:
     if not isinstance(found, int):
         raise TypeError("not a descriptor")
     return found
+
+
+def _raised_limit() -> int:
+    """How many descriptors we may have, after asking for all that are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else _MOST_DESCRIPTORS
 
 
 def _start_time() -> int:
