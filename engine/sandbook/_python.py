@@ -10,16 +10,17 @@ from pathlib import Path
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from sandbook.api import JSON, Isolation, Sandbox
-from sandbook.errors import SandbookError, UsageError
+from sandbook.api import Isolation, Sandbox
+from sandbook.errors import SandbookError
 from sandbook.events import Observer
 from sandbook.expressions import Value
-from sandbook.inputs import resolve_inputs
+from sandbook.inputs import InputValue, resolve_inputs
 from sandbook.installation import Installation
 from sandbook.loader import load_runbook
 from sandbook.report import Report, ReportFold
 from sandbook.runbook import Runbook
 from sandbook.runner import RunRequest, borrow_sandbox, execute
+from sandbook.secrets import find_secrets
 
 
 def load(path: str | Path) -> Runbook:
@@ -37,7 +38,7 @@ def load(path: str | Path) -> Runbook:
 async def run(
     file: str | Path | Runbook,
     *,
-    inputs: Mapping[str, JSON] | None = None,
+    inputs: Mapping[str, InputValue] | None = None,
     secrets: Mapping[str, str] | None = None,
     providers: Sequence[str] = (),
     keep: bool = False,
@@ -45,25 +46,26 @@ async def run(
 ) -> Report:
     """Run a runbook to its end; a red run is a report, not an exception.
 
-    `inputs` may be of their types or texts, `secrets` default to the environment's
-    variables of their names. Signals are left to the caller's program.
+    `inputs` may be of their types or texts; a file is relative to the current folder.
+    `secrets` default to the environment's variables of their names, then to plugins.
+    Signals are left to the caller's program.
 
     Raises:
         SandbookError: Nothing ran: the file, an input or a secret is wrong.
     """
     book = file if isinstance(file, Runbook) else load(file)
     fold = ReportFold()
-    request = RunRequest(
-        runbook=book,
-        inputs=resolve_inputs(book, _as_texts(inputs or {})),
-        secrets=_secrets(book, secrets),
-        keep=keep,
-        handle_signals=False,
-        observers=(fold, *observers),
-    )
     async with Installation(
         environ=os.environ, project=book.project, providers=tuple(providers)
     ) as installation:
+        request = RunRequest(
+            runbook=book,
+            inputs=resolve_inputs(book, inputs or {}),
+            secrets=_secrets(book, secrets, installation),
+            keep=keep,
+            handle_signals=False,
+            observers=(fold, *observers),
+        )
         await execute(request, installation)
     return fold.report()
 
@@ -117,7 +119,7 @@ async def open_sandbox(  # noqa: PLR0913 (each is one key of `sandbox:`)
 def run_sync(
     file: str | Path | Runbook,
     *,
-    inputs: Mapping[str, JSON] | None = None,
+    inputs: Mapping[str, InputValue] | None = None,
     secrets: Mapping[str, str] | None = None,
     providers: Sequence[str] = (),
     keep: bool = False,
@@ -158,31 +160,21 @@ def open_sandbox_sync(
             yield sandbox, portal
 
 
-def _as_texts(inputs: Mapping[str, JSON]) -> dict[str, str]:
-    """Inputs as the command line would give them."""
-    texts: dict[str, str] = {}
-    for name, value in inputs.items():
-        if isinstance(value, bool):
-            texts[name] = "true" if value else "false"
-        elif isinstance(value, str | int | float):
-            texts[name] = str(value)
-        else:
-            raise UsageError(f"input {name!r} must be a text, a number or a boolean")
-    return texts
+def _secrets(
+    book: Runbook, given: Mapping[str, str] | None, installation: Installation
+) -> Mapping[str, str]:
+    if given is not None:
+        return find_secrets(book.secrets, (given.get,), remedy=_how)
+
+    def of_plugins(name: str) -> str | None:
+        return installation.registry.secret(name, file=str(book.path))
+
+    return find_secrets(book.secrets, (os.environ.get, of_plugins), remedy=_how)
 
 
-def _secrets(book: Runbook, given: Mapping[str, str] | None) -> dict[str, str]:
-    source = os.environ if given is None else given
-    missing = [name for name in book.secrets if len(source.get(name, "")) < MIN_SECRET]
-    if missing:
-        raise UsageError(
-            f"secret {missing[0]!r} is missing or shorter than {MIN_SECRET} characters",
-            remedy="pass secrets={...} or set it in the environment",
-        )
-    return {name: source[name] for name in book.secrets}
+def _how(name: str) -> str:
+    return f"pass secrets={{{name!r}: ...}}, or set the variable {name}"
 
-
-MIN_SECRET = 4
 
 __all__ = [
     "SandbookError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -39,6 +39,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "step.started": ("step", "attempt", "key", "verb", "sandbox", "bound_hash"),
         "step.attached": ("step", "key", "kind", "id"),
         "step.output": ("step", "file", "bytes", "dropped"),
+        "step.noted": ("step", "text"),
         "step.finished": (
             "step",
             "attempt",
@@ -62,13 +63,30 @@ ENVELOPE = ("v", "seq", "run", "at", "event")
 """What every event has besides its fields."""
 
 TEXTS = frozenset(
-    ("inputs", "versions", "reason", "home", "saved", "results", "artifacts", "cause")
+    (
+        "inputs",
+        "versions",
+        "reason",
+        "home",
+        "saved",
+        "results",
+        "artifacts",
+        "cause",
+        "text",
+    )
 )
 """Required fields that hold text of others.
 
 The other required ones hold names, numbers and hashes of our own and are not masked:
 a secret that happens to be `main`, or four digits of a hash, would otherwise make a
 run that cannot be resumed. What an event has beyond them is masked.
+"""
+
+
+VALUES = frozenset(("inputs", "saved", "results", "outputs"))
+"""Fields that hold values by name, which another step or run may need again.
+
+An event lists in `tainted` those of them that masking changed (`saved.token`).
 """
 
 
@@ -187,12 +205,15 @@ class Recorder:
             SandbookError: It could not be kept; nobody was shown it.
         """
         _check(name, fields)
+        plain = {key: _plain(fields[key], key) for key in fields}
+        masked = {key: self._masked(name, key, plain[key]) for key in plain}
+        tainted = [path for key in plain for path in _tainted(key, plain, masked)]
         event = Event(
             seq=self._last_seq + 1,
             run=self.run,
             at=datetime.now(UTC),
             name=name,
-            fields={key: self._masked(name, key, fields[key]) for key in fields},
+            fields={**masked, **({"tainted": list(tainted)} if tainted else {})},
         )
         self._journal.append(event)
         self._last_seq = event.seq
@@ -209,8 +230,8 @@ class Recorder:
         self._tell(show)
 
     def note(self, step: str, text: str) -> None:
-        """Say something about a step to the person who watches."""
-        masked = self._masker.text(text)
+        """Say something about a step to the person who watches, and keep it."""
+        masked = str(self.emit("step.noted", step=step, text=text).fields["text"])
 
         def show(observer: Observer) -> None:
             if isinstance(observer, NoteObserver):
@@ -218,8 +239,7 @@ class Recorder:
 
         self._tell(show)
 
-    def _masked(self, name: str, key: str, value: JSON) -> JSON:
-        plain = _plain(value, key)
+    def _masked(self, name: str, key: str, plain: JSON) -> JSON:
         is_ours = key in EVENTS[name] and key not in TEXTS
         return plain if is_ours else self._masker.data(plain)
 
@@ -244,6 +264,16 @@ def _check(name: str, fields: Mapping[str, JSON]) -> None:
     reserved = [key for key in ENVELOPE if key in fields]
     if reserved:
         raise ValueError(f"event {name!r} may not set {', '.join(reserved)}")
+
+
+def _tainted(
+    key: str, plain: Mapping[str, JSON], masked: Mapping[str, JSON]
+) -> Iterator[str]:
+    """Which values of this field were changed, so that no resumed run uses them."""
+    before, after = plain[key], masked[key]
+    if key in VALUES and isinstance(before, Mapping) and isinstance(after, Mapping):
+        pairs = zip(before.values(), after.items(), strict=True)
+        yield from (f"{key}.{name}" for old, (name, new) in pairs if old != new)
 
 
 def _plain(value: JSON, key: str) -> JSON:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from sandbook.api import ISOLATIONS, Capability, Isolation, Verb
 from sandbook.chain import Chain, Selection
 from sandbook.errors import Unsupported
-from sandbook.runbook import Runbook, Step
+from sandbook.runbook import Runbook, Step, flat
+from sandbook.schema import CREATE
 
+USE = "use"
 MAIN = "main"
 """The sandbox that is made when a file has no `create`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSandbox:
-    """A sandbox of the runbook, and who may make it; `created_by` a `create` step."""
+    """A sandbox of a runbook, and who may make it; `created_by` a `create` step.
+
+    `name` is unique in the run, `local` what its own file, `runbook`, calls it.
+    """
 
     name: str
+    local: str
+    runbook: Runbook
     need: frozenset[Capability]
     isolation: Isolation | None
     providers: tuple[str, ...]
@@ -29,82 +36,172 @@ class PlannedSandbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The steps in order, nested ones included, and the sandboxes they use."""
+    """The steps in order and the sandboxes they use, those of used runbooks included.
+
+    `names` maps what this file calls its own sandboxes to their names in the run;
+    in a runbook that works in the sandbox of the step that uses it, all are `shared`.
+    `used` are the plans of the runbooks it uses, by the paths of the steps.
+    """
 
     runbook: Runbook
     steps: tuple[Step, ...]
     sandboxes: Mapping[str, PlannedSandbox]
+    names: Mapping[str, str]
+    used: Mapping[str, Plan] = field(default_factory=dict[str, "Plan"])
+    shared: str | None = None
+
+    @property
+    def first(self) -> str:
+        """The name in the run of the sandbox that is meant where none is named."""
+        return self.shared or next(iter(self.names.values()), MAIN)
+
+    def name_of(self, local: str | None) -> str:
+        """The name in the run of what this file calls so."""
+        if self.shared is not None or local is None:
+            return self.first
+        return self.names.get(local, local)
+
+    def local_name(self, name: str) -> str:
+        """What this file calls a sandbox of the run."""
+        return next((own for own, known in self.names.items() if known == name), MAIN)
 
     def sandbox_of(self, step: Step) -> str:
-        """The name of the sandbox a step works in."""
-        return step.sandbox or next(iter(self.sandboxes), MAIN)
+        """The name in the run of the sandbox a step works in."""
+        for path, plan in self.used.items():
+            if step.path.startswith(f"{path}.{USE}."):
+                return plan.sandbox_of(step)
+        if step.verb == CREATE:
+            return self.name_of(_name_of(step))
+        return self.name_of(step.sandbox)
+
+    def placed(self, place: str, shared: str) -> Plan:
+        """This plan of a used runbook for one execution: `place` makes names unique.
+
+        `shared` is the sandbox of the step that uses it.
+        """
+        if self.shared is not None:
+            return replace(self, shared=shared)
+        names = {local: f"{place}.{local}" for local in self.names}
+        own = {
+            names[planned.local]: replace(planned, name=names[planned.local])
+            for planned in self.sandboxes.values()
+            if planned.name in self.names.values()
+        }
+        return replace(self, names=names, sandboxes=own)
 
 
 def make_plan(runbook: Runbook, verbs: Mapping[str, Verb], chain: Chain) -> Plan:
     """Collect what each sandbox must be able to do, and select providers for it."""
-    steps = tuple(every_step(runbook))
-    creators = {_name_of(step): step for step in steps if step.verb == "create"}
-    names = tuple(creators) or (MAIN,)
-    needs = {name: set[Capability]() for name in names}
-    for step in steps:
-        need = verbs[step.verb].requires(step.args)
-        if step.verb == "create":
-            needs[_name_of(step)] |= need
-        elif need:
-            needs.setdefault(step.sandbox or names[0], set()).update(need)
-    planned = {
-        name: _sandbox(name, runbook, frozenset(need), creators.get(name), chain, verbs)
-        for name, need in needs.items()
-    }
-    return Plan(runbook=runbook, steps=steps, sandboxes=planned)
+    needs: dict[str, set[Capability]] = {}
+    return _Planner(verbs, chain).plan(runbook, needs, place="", shared=None)
+
+
+class _Planner:
+    """Plans a runbook with all it uses; `needs` grow by the sandbox's name."""
+
+    def __init__(self, verbs: Mapping[str, Verb], chain: Chain) -> None:
+        self._verbs = verbs
+        self._chain = chain
+
+    def plan(
+        self,
+        runbook: Runbook,
+        needs: dict[str, set[Capability]],
+        *,
+        place: str,
+        shared: str | None,
+    ) -> Plan:
+        lists = (runbook.setup, runbook.steps, runbook.final)
+        own = tuple(step for one in lists for step in flat(one))
+        creators = {_name_of(step): step for step in own if step.verb == CREATE}
+        names = {local: f"{place}{local}" for local in creators or (MAIN,)}
+        plan = Plan(
+            runbook=runbook,
+            steps=tuple(every_step(runbook)),
+            sandboxes={},
+            names=names if shared is None else {},
+            shared=shared,
+        )
+        for name in plan.names.values():
+            needs.setdefault(name, set())
+        used = self._used(plan, own, needs)
+        mine = {
+            name: self._sandbox(plan, local, name, needs[name], creators.get(local))
+            for local, name in plan.names.items()
+        }
+        theirs = {n: s for each in used.values() for n, s in each.sandboxes.items()}
+        return replace(plan, used=used, sandboxes={**mine, **theirs})
+
+    def _used(
+        self, plan: Plan, own: Sequence[Step], needs: dict[str, set[Capability]]
+    ) -> dict[str, Plan]:
+        used: dict[str, Plan] = {}
+        for step in own:
+            name = plan.sandbox_of(step)
+            if step.used is not None:
+                used[step.path] = self.plan(
+                    step.used,
+                    needs,
+                    place=f"{step.path}.{USE}.",
+                    shared=None if step.used.has_own_sandbox else name,
+                )
+            need = self._verbs[step.verb].requires(step.args)
+            if need:
+                needs.setdefault(name, set()).update(need)
+        return used
+
+    def _sandbox(
+        self,
+        plan: Plan,
+        local: str,
+        name: str,
+        need: set[Capability],
+        creator: Step | None,
+    ) -> PlannedSandbox:
+        options = sandbox_options(plan.runbook, creator)
+        _refuse_packages(options)
+        if CREATE in self._verbs:
+            need |= self._verbs[CREATE].requires({CREATE: options})
+        providers = _providers(options.get("provider"))
+        isolation = _isolation(options.get("isolation"))
+        return PlannedSandbox(
+            name=name,
+            local=local,
+            runbook=plan.runbook,
+            need=frozenset(need),
+            isolation=isolation,
+            providers=providers,
+            selection=self._chain.select(
+                need=frozenset(need), isolation=isolation, providers=providers
+            ),
+            created_by=creator,
+        )
 
 
 def every_step(runbook: Runbook) -> Iterator[Step]:
-    """All steps in the order they are written, children after their parent."""
+    """All steps in the order they are written: after each those inside it, and used."""
     for step in (*runbook.setup, *runbook.steps, *runbook.final):
-        yield from _with_children(step)
+        yield from _with_inner(step)
 
 
-def _with_children(step: Step) -> Iterator[Step]:
+def _with_inner(step: Step) -> Iterator[Step]:
     yield step
     for children in step.children.values():
         for child in children:
-            yield from _with_children(child)
+            yield from _with_inner(child)
+    if step.used is not None:
+        yield from every_step(step.used)
 
 
 def _name_of(step: Step) -> str:
-    options = step.args.get("create")
+    options = step.args.get(CREATE)
     name = options.get("as") if isinstance(options, Mapping) else None
     return name if isinstance(name, str) else MAIN
 
 
-def _sandbox(
-    name: str,
-    runbook: Runbook,
-    need: frozenset[Capability],
-    creator: Step | None,
-    chain: Chain,
-    verbs: Mapping[str, Verb],
-) -> PlannedSandbox:
-    options = sandbox_options(runbook, creator)
-    _refuse_packages(options)
-    if "create" in verbs:
-        need |= verbs["create"].requires({"create": options})
-    providers = _providers(options.get("provider"))
-    isolation = _isolation(options.get("isolation"))
-    return PlannedSandbox(
-        name=name,
-        need=need,
-        isolation=isolation,
-        providers=providers,
-        selection=chain.select(need=need, isolation=isolation, providers=providers),
-        created_by=creator,
-    )
-
-
 def sandbox_options(runbook: Runbook, creator: Step | None) -> Mapping[str, object]:
     """`sandbox:` of the file, overlaid with what the `create` step says."""
-    written = creator.args.get("create") if creator else None
+    written = creator.args.get(CREATE) if creator else None
     own: Mapping[str, object] = written if isinstance(written, Mapping) else {}
     return {**runbook.sandbox, **own}
 

@@ -85,6 +85,15 @@ CODES: Mapping[str, str] = {
     ),
     "SB216": "Names that begin with SANDBOOK cannot be set in `env`: they are ours.",
     "SB217": "The default of an input does not fit its own declaration.",
+    "SB218": (
+        "This key says more about another one, and that other key is not there, so it "
+        "would do nothing."
+    ),
+    "SB219": (
+        "The path leaves the folder it must stay in. Paths on this computer stay "
+        "inside the project: the nearest folder above the runbook with `.git` or "
+        "`sandbook.yaml`, else the runbook's own folder."
+    ),
     "SB301": "The expression is not of the language.",
     "SB302": (
         "The expression uses a name that does not exist, or cannot be used at this "
@@ -113,10 +122,93 @@ CODES: Mapping[str, str] = {
         "A value cannot be bound safely at this place of a shell text. Set it as a "
         "variable with `env` and use that, or put the expression outside."
     ),
+    "SB401": (
+        "A value is never pasted into a program, but some programs read what they are "
+        "given as code once more: eval, sh -c, ssh, python -c, and the number tests "
+        "of [[ ]]. There a value with quotes or $( ) in it could run something. Hand "
+        "it over as an argument of its own, or through `env`."
+    ),
+    "SB402": (
+        "A shell stops at a command that fails, but not at one that stands before "
+        "&&. In `cd app && make` above the last line, a missing folder goes unnoticed "
+        "and the next line runs in the wrong place."
+    ),
+    "SB403": (
+        "`export x=$(…)` and `local x=$(…)` succeed even when the command inside "
+        "fails, so the shell does not stop. Set the variable first."
+    ),
+    "SB404": (
+        "sh has only the last command of a pipe decide whether the pipe failed; bash, "
+        "as it is used here, looks at all of them."
+    ),
+    "SB405": (
+        "Each command is a new shell: the folder changed by `cd` and the variables "
+        "set by `export` are gone when it ends. Files stay, and so do background "
+        "commands."
+    ),
+    "SB406": (
+        "An input or a secret is declared and nothing uses it. Most often its name is "
+        "missing somewhere, or it was forgotten."
+    ),
+    "SB407": "A `retry` that can never try again: what it waits for never happens.",
+    "SB501": (
+        "The runbook that `use` names is not there, or lies outside the project: the "
+        "nearest folder above with `.git` or `sandbook.yaml`, else the runbook's own."
+    ),
+    "SB502": (
+        "Runbooks that use each other in a circle would never end; more than 16 in a "
+        "row, or 10,000 steps together, are refused too."
+    ),
+    "SB503": "What stands under `with` does not fit the inputs of the runbook it uses.",
+    "SB504": (
+        "A runbook that is used gets no secret that the file which uses it does not "
+        "list: whoever reads that file sees what it hands on."
+    ),
+    "SB505": (
+        "A runbook that is used works in the sandbox of the step that uses it, and "
+        "cannot end it. With `sandbox:` or `create` it has its own."
+    ),
 }
 """What `sandbook explain CODE` says."""
 
 _NEAR: Final = 0.6
+
+_ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
+    "allow_failure": ("continue_on_error", "ignore_errors", "ignore_failure"),
+    "artifacts": ("files", "artefacts"),
+    "check": ("assert", "test", "http", "verify"),
+    "choice": ("enum", "select"),
+    "command": ("run", "exec", "script", "shell", "cmd", "sh", "bash", "task"),
+    "content": ("text", "contents", "body", "data"),
+    "contains": ("has", "includes", "says"),
+    "cwd": ("working_directory", "workdir", "working_dir", "dir", "chdir"),
+    "description": ("ask", "about", "info", "help", "prompt", "label"),
+    "env": ("environment", "variables", "vars"),
+    "exit": ("exit_code", "code", "exitcode", "rc", "return_code"),
+    "expect": ("asserts", "assertions", "tests"),
+    "finally": ("cleanup", "after", "post", "always", "teardown_steps"),
+    "for_each": ("loop", "with_items", "range", "matrix", "foreach", "each"),
+    "if": ("when", "condition", "only_if"),
+    "inputs": ("params", "parameters", "args"),
+    "not_contains": ("excludes", "lacks", "contains_not"),
+    "output": ("says",),
+    "parallel": ("concurrently", "together"),
+    "retry": ("attempts", "until"),
+    "run_code": ("code", "python", "javascript", "notebook"),
+    "save": ("register", "capture", "set"),
+    "setup": ("before", "init", "prepare"),
+    "steps": ("jobs", "tasks", "stages"),
+    "string": ("text", "str"),
+    "template": ("image", "base", "snapshot"),
+    "timeout": ("time_limit", "timeout_minutes", "ttl"),
+    "to": ("target", "dest", "destination"),
+    "use": ("uses", "include", "import", "call"),
+    "wait": ("delay", "sleep", "interval"),
+    "watch": ("wait_for",),
+    "write": ("file", "create_file", "put"),
+}
+"""What other tools call the same, or people say first."""
+
 _LONGEST_LINE: Final = 160
 
 
@@ -171,11 +263,26 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def suggest(name: str, choices: Iterable[str], *, kind: str = "known here") -> str:
     """The remedy for a wrong name: the nearest one, else all of them."""
-    known = list(choices)
-    near = nearest(name, known)
+    known = list(dict.fromkeys(choices))
+    near = nearest(name, known) or _meant_elsewhere(name, known)
     if near is not None:
         return f"did you mean {near!r}?"
     return f"{kind}: {', '.join(known)}" if known else f"{kind}: none"
+
+
+def suggest_or_declare(
+    name: str, choices: Iterable[str], declaration: str | None
+) -> str:
+    """The remedy for a wrong name that could as well be one to declare."""
+    near = suggest(name, choices)
+    if near.startswith("did you mean") or declaration is None:
+        return near
+    return f"declare it: {declaration}"
+
+
+def _meant_elsewhere(name: str, choices: Iterable[str]) -> str | None:
+    word = name.casefold().replace("-", "_").replace(" ", "_")
+    return next((one for one in choices if word in _ELSEWHERE.get(one, ())), None)
 
 
 def _width(text: str) -> int:

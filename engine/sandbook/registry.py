@@ -151,12 +151,45 @@ class Registry:
                 self._register(self._hooks, plugin)
         return self._hooks
 
+    def secret(self, name: str, *, file: str) -> str | None:
+        """The value of a secret, of the first plugin that has one.
+
+        A plugin that fails is set aside, and `problems` tells it.
+        """
+        given = {"name": name, "file": file}
+        found = self.hooks.hook.sandbook_secret.get_hookimpls()
+        # pluggy asks the last one registered first.
+        for implementation in reversed(found):
+            value = self._secret_of(implementation, given)
+            if value:
+                return value
+        return None
+
+    def _secret_of(
+        self, implementation: pluggy.HookImpl, given: Mapping[str, str]
+    ) -> str | None:
+        try:
+            wanted = [given[each] for each in implementation.argnames]
+            value: object = implementation.function(*wanted)
+        except Exception as error:  # noqa: BLE001 (a third party's code)
+            self._set_aside(self._plugin_of(implementation), error)
+            return None
+        if value is None or isinstance(value, str):
+            return value
+        # Never the value itself: it may be one.
+        reason = f"sandbook_secret() gave {type(value).__name__}, not a text"
+        self._set_aside(self._plugin_of(implementation), reason)
+        return None
+
+    def _plugin_of(self, implementation: pluggy.HookImpl) -> Plugin:
+        unknown = Plugin(name="?", target="?")
+        return self._hook_plugins.get(implementation.plugin_name, unknown)
+
     def _verbs_of(self, implementation: pluggy.HookImpl) -> Sequence[Verb]:
         try:
             return cast("Sequence[Verb]", implementation.function())
         except Exception as error:  # noqa: BLE001 (a third party's code)
-            plugin = self._hook_plugins.get(implementation.plugin_name)
-            self._set_aside(plugin or Plugin(name="?", target="?"), error)
+            self._set_aside(self._plugin_of(implementation), error)
             return ()
 
     def _register(self, hooks: pluggy.PluginManager, plugin: Plugin) -> None:

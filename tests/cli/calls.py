@@ -153,7 +153,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def interrupt(process: subprocess.Popen[bytes]) -> None:
+def interrupt(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     """Press Ctrl-C."""
     process.send_signal(signal.SIGINT)
 

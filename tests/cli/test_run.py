@@ -135,6 +135,7 @@ def test_wrong_inputs_are_told_before_anything_starts(
     assert not (cli.state / "runs").exists() or not any((cli.state / "runs").iterdir())
 
 
+@pytest.mark.language("§7 file inputs")
 def test_a_given_file_is_meant_from_where_the_person_stands(cli: Cli) -> None:
     book = cli.book("""
         inputs: {data: {type: file}}
@@ -249,6 +250,7 @@ def test_warnings_are_shown_and_stop_nothing(cli: Cli) -> None:
     assert ": warning: " in called.err
 
 
+@pytest.mark.language("§7 artifacts folder")
 def test_artifacts_go_where_they_are_wanted(cli: Cli) -> None:
     book = cli.book("steps: [{command: echo x > out.txt}]\nartifacts: [out.txt]")
     assert cli("run", book, "--artifacts", "kept").code == 0

@@ -57,6 +57,7 @@ def test_a_fork_bomb_ends_with_its_step(run: Runs) -> None:
     assert run.sandboxes() == []
 
 
+@pytest.mark.language("§6 create resources")
 def test_the_process_limit_is_named(run: Runs) -> None:
     ran = run("""
         sandbox: {resources: {pids: 20}}
@@ -70,6 +71,7 @@ def test_the_process_limit_is_named(run: Runs) -> None:
     assert "process" in (ran.step("steps[0]").cause or "")
 
 
+@pytest.mark.language("§6 create resources")
 def test_a_full_disk_is_contained_and_named(run: Runs) -> None:
     ran = run("""
         sandbox: {resources: {disk: 8MiB}}
@@ -85,6 +87,7 @@ def test_a_full_disk_is_contained_and_named(run: Runs) -> None:
 @pytest.mark.skipif(
     "limits.memory" not in enforceable(), reason="no control group to write to"
 )
+@pytest.mark.language("§6 create resources")
 def test_a_memory_bomb_is_contained_and_named(run: Runs) -> None:
     ran = run("""
         sandbox: {resources: {memory: 128MiB}}
@@ -100,6 +103,7 @@ def test_a_memory_bomb_is_contained_and_named(run: Runs) -> None:
 @pytest.mark.skipif(
     "limits.memory" in enforceable(), reason="memory can be limited here"
 )
+@pytest.mark.language("§6 create resources")
 def test_a_memory_limit_that_cannot_hold_is_refused(run: Runs) -> None:
     ran = run("""
         sandbox: {resources: {memory: 128MiB}}

@@ -188,6 +188,7 @@ def test_two_sandboxes_are_strangers(run: Runs) -> None:
     assert ran.names().count("sandbox.ended") == 2
 
 
+@pytest.mark.language("§6 teardown")
 def test_teardown_ends_a_sandbox_before_the_run_does(run: Runs) -> None:
     ran = run("""
         steps:

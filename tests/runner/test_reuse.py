@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.runner.conftest import Runs
 
 SESSION = """
@@ -14,6 +16,7 @@ SESSION = """
 """
 
 
+@pytest.mark.language("§6 create reuse", "§6 create if_missing")
 def test_the_second_run_finds_the_sandbox_of_the_first(run: Runs) -> None:
     first = run(SESSION)
     assert first.report.outputs == {"reused": False, "seen": ""}
@@ -25,6 +28,7 @@ def test_the_second_run_finds_the_sandbox_of_the_first(run: Runs) -> None:
     run.end_all()
 
 
+@pytest.mark.language("§6 create reuse")
 def test_other_metadata_is_another_sandbox(run: Runs) -> None:
     run(SESSION)
     other = run(SESSION.replace("s1", "s2"))
@@ -33,6 +37,7 @@ def test_other_metadata_is_another_sandbox(run: Runs) -> None:
     run.end_all()
 
 
+@pytest.mark.language("§6 create if_missing")
 def test_a_missing_one_fails_where_the_author_says_so(run: Runs) -> None:
     ran = run("""
         steps:
@@ -43,6 +48,7 @@ def test_a_missing_one_fails_where_the_author_says_so(run: Runs) -> None:
     assert run.sandboxes() == []
 
 
+@pytest.mark.language("§6 teardown")
 def test_teardown_ends_a_reused_sandbox_too(run: Runs) -> None:
     run(SESSION)
     ran = run("""

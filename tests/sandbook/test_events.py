@@ -216,7 +216,9 @@ def test_output_and_notes_reach_those_who_want_them(
     record.note("steps[0]", "sh is used, with s3cret")
     assert seen.output == [("steps[0]", "stderr", b"ready\n")]
     assert seen.notes == [("steps[0]", "sh is used, with ***")]
-    assert list(read_journal(path)) == []
+    (kept,) = read_journal(path)
+    assert kept.name == "step.noted"
+    assert kept.fields == {"step": "steps[0]", "text": "sh is used, with ***"}
 
 
 @pytest.mark.parametrize("run", [passed_run, failed_run])

@@ -25,6 +25,8 @@ steps:
 def of(lines: str) -> list[str]:
     """The problems of these steps, behind those of `TOP`; codes and messages only."""
     found = problems_of(TOP + lines, VERBS)
+    # What `TOP` declares is not used by every test.
+    found = [one for one in found if not one.startswith("SB406")]
     return [f"{one.split(' ')[0]} {one.split(' ', 2)[2]}" for one in found]
 
 
@@ -145,7 +147,8 @@ def test_a_result_can_be_used_only_below_its_step() -> None:
 
 def test_a_step_cannot_use_its_own_result() -> None:
     lines = "  - id: b\n    command: y\n    expect: {stdout: '${{ steps.b.exit }}'}\n"
-    assert of(lines) == ["SB304 the step 'b' has no result yet when this is needed"]
+    told = "SB304 a step cannot use its own result, which is not there yet"
+    assert of(lines) == [told]
 
 
 def test_siblings_in_parallel_do_not_see_each_other_and_steps_below_see_all() -> None:
@@ -252,10 +255,12 @@ def test_a_step_in_a_sandbox_that_is_known_is_fine(lines: str) -> None:
     assert problems_of(f"runbook: 1\nsteps:\n{lines}", VERBS) == []
 
 
-@pytest.mark.parametrize("step", ["{create: }", "{command: x, background: true}"])
+@pytest.mark.parametrize(
+    "step", ["{create: }", "{command: x, background: true}", "{teardown: }"]
+)
 def test_setup_starts_nothing_that_lives_on(step: str) -> None:
     found = problems_of(
         f"runbook: 1\nsetup: [{step}]\nsteps: [{{command: x}}]\n", VERBS
     )
     assert len(found) == 1
-    assert found[0].startswith("SB213 2:9 ")
+    assert found[0].startswith("SB213 2:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
@@ -36,9 +37,23 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64 after one byte": lambda s: base64.b64encode(b"x" + s.encode()).decode(),
     "base64 after two": lambda s: base64.b64encode(b"xy" + s.encode() + b"z").decode(),
     "url-safe base64": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
+    "json in json": lambda s: json.dumps(json.dumps(s)),
+    "python": repr,
+    "python beside a double quote": lambda s: repr(f'{s}"'),
+    "python bytes": lambda s: repr(s.encode()),
+    "base64 of json": lambda s: base64.b64encode(json.dumps(s).encode()).decode(),
+    "base64 in a url": lambda s: quote(base64.b64encode(s.encode()).decode(), safe=""),
+    "hex": lambda s: s.encode().hex(),
+    "html": html.escape,
+    "capitals": str.upper,
+    "backwards": lambda s: s[::-1],
     "shell word": shlex.quote,
     "double quotes": lambda s: "".join(f"\\{c}" if c in '"$`\\' else c for c in s),
 }
+
+
+OF_LONG_ONES = ("capitals", "backwards")
+"""Forms that of a short secret would hide too much else."""
 
 
 def streamed(masker: Masker, data: bytes, cuts: list[int]) -> bytes:
@@ -76,7 +91,7 @@ def test_a_form_that_is_cut_in_two_anywhere_is_hidden(
 @unhurried
 @given(
     secret=SECRETS,
-    form=st.sampled_from(list(FORMS)),
+    form=st.sampled_from([name for name in FORMS if name not in OF_LONG_ONES]),
     before=OTHERS,
     after=OTHERS,
     cuts=st.lists(st.integers(0, 200), max_size=12),
@@ -122,6 +137,74 @@ def test_bytes_without_secrets_pass_through_as_they_are(
     data: bytes, cuts: list[int]
 ) -> None:
     assert streamed(Masker({"T": "§§§§ §§§§ §§§§"}), data, cuts) == data
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("quoting", ["printf %q", "printf '%s' ", "set -x; true"])
+def test_a_secret_as_bash_quotes_it_is_hidden(locale: str, quoting: str) -> None:
+    for secret in (VALUE, "~tilde #hash", "tab\tand\x1b[1mescape", "a,b^c:~d=~e-f+g%h"):
+        script = quoting.replace("%s' ", '%s\' "${T@Q}"; :')
+        made = subprocess.run(
+            ["bash", "-c", f'{script} "$T"'],
+            env={"T": secret, "LC_ALL": locale},
+            capture_output=True,
+            check=True,
+        )
+        said = made.stdout + made.stderr
+        stream = Masker({"T": secret}).stream()
+        shown = stream.feed(said) + stream.flush()
+        assert b"***" in shown, said
+        # Quotes around it, and the name of the command.
+        assert len(shown.replace(b"***", b"").replace(b"+ true ", b"")) <= 4, shown
+
+
+@unhurried
+@given(st.text(alphabet="ab'\"$\\ ~#!,^*\t\x01é€", min_size=6, max_size=20))
+def test_whatever_a_secret_is_made_of_its_shell_forms_are_hidden(secret: str) -> None:
+    masker = Masker({"T": secret})
+    if len(secret.strip("\r\n")) < 4:
+        return
+    assert secret not in masker.text(f"<{shlex.quote(secret)}> {secret!r}")
+
+
+@pytest.mark.parametrize(
+    ("cut", "shown"),
+    [
+        ("it is secret-tok… (90 characters)", "it is ***… (90 characters)"),
+        ("…et-token-1234 was it", "…*** was it"),
+        ("no sec…", "no sec…"),
+        ("secret-\n[... 12 bytes dropped ...]\nken-1234\n", None),
+        ("a…b…c", "a…b…c"),
+        ("se…1234", "se…***"),
+    ],
+)
+def test_what_a_cut_left_of_a_secret_is_hidden(cut: str, shown: str | None) -> None:
+    masker = Masker({"T": "secret-token-1234"})
+    expected = shown or "***\n[... 12 bytes dropped ...]\n***\n"
+    assert masker.text(cut) == expected
+
+
+def test_a_hundred_secrets_that_begin_alike_are_all_hidden() -> None:
+    secrets = {str(i): f"ghp_{i:03d}{'x' * (i % 7)}-end" for i in range(100)}
+    masker = Masker(secrets)
+    text = " ".join(secrets.values())
+    assert masker.text(text) == " ".join(["***"] * 100)
+    assert streamed(masker, text.encode(), list(range(0, 1500, 7))).decode() == (
+        masker.text(text)
+    )
+
+
+def test_a_secret_of_a_hundred_kilobytes_is_hidden_in_any_pieces() -> None:
+    key = "".join(chr(33 + (i * i + i // 90) % 90) for i in range(100_000))
+    masker = Masker({"KEY": key})
+    form = b"a" + key.encode() + b"b" + base64.b64encode(key.encode()) + b"c"
+    shown = streamed(masker, form, list(range(0, len(form), 4096)))
+    assert shown == b"a***b***c"
+
+
+def test_a_secret_may_hold_what_means_something_in_patterns() -> None:
+    masker = Masker({"T": "(a|b)*[^c]$.+?"})
+    assert masker.text("<(a|b)*[^c]$.+?> aaaa") == "<***> aaaa"
 
 
 def test_overlapping_secrets_leave_no_rest() -> None:

@@ -14,16 +14,17 @@ from jsonschema.validators import validator_for
 
 import sandbook.api
 import sandbook.errors
-from sandbook.schema import runbook_schema
+from sandbook.schema import runbook_schema, schema_text
+from sandbook.schema.manual import manual
 from sandbook.verbs import sandbook_verbs
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_schema_for_editors_is_what_the_verbs_say() -> None:
+@pytest.mark.parametrize("name", ["runbook.schema.json", "README.md"])
+def test_what_is_made_from_the_verbs_is_what_they_say(name: str) -> None:
     """`python -m tests.sandbook.test_packaging` writes it anew."""
-    written = json.loads((ROOT / "schemas/runbook.schema.json").read_text())
-    assert written == json.loads(json.dumps(_schema()))
+    assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == _made()[name]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "schemas").glob("*.json")), ids=str)
@@ -31,6 +32,7 @@ def test_every_schema_is_a_json_schema(path: Path) -> None:
     schema = json.loads(path.read_text())
     validator_for(schema).check_schema(schema)
     assert schema["title"]
+    assert schema["description"]
 
 
 def test_the_wheel_holds_the_schemas_and_the_provider(tmp_path: Path) -> None:
@@ -51,7 +53,11 @@ def test_the_wheel_holds_the_schemas_and_the_provider(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "sandbook/schemas/report.schema.json" in names
+    assert {
+        f"sandbook/schemas/{kind}.schema.json"
+        for kind in ("runbook", "settings", "report", "event")
+    } <= names
+    assert "sandbook/schema/manual.md" in names
     assert {"sandbook/py.typed", "sandbook_local/py.typed"} <= names
     assert "sandbook_local/inside/main.py" in names
     points = next(name for name in names if name.endswith("entry_points.txt"))
@@ -81,10 +87,15 @@ def test_every_public_name_says_what_it_is(module: object) -> None:
             assert found.__doc__, name
 
 
-def _schema() -> dict[str, object]:
-    return runbook_schema({v.spec.name: v.spec for v in sandbook_verbs()})
+def _made() -> dict[str, str]:
+    """The files in `schemas/` that are made from the verbs."""
+    verbs = {verb.spec.name: verb.spec for verb in sandbook_verbs()}
+    return {
+        "runbook.schema.json": schema_text(runbook_schema(verbs)),
+        "README.md": manual(verbs),
+    }
 
 
 if __name__ == "__main__":
-    text = json.dumps(_schema(), indent=2, ensure_ascii=False)
-    (ROOT / "schemas/runbook.schema.json").write_text(text + "\n", encoding="utf-8")
+    for each, text in _made().items():
+        (ROOT / "schemas" / each).write_text(text, encoding="utf-8")

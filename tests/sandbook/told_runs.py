@@ -97,6 +97,7 @@ _FILLING: dict[str, JSON] = {
     "id": "41",
     "bytes": 12,
     "dropped": 0,
+    "text": "sh is used",
     "status": "passed",
     "code": 0,
     "saved": {},

@@ -270,6 +270,7 @@ def test_a_request_that_is_not_clear_is_refused_in_words(
     assert words in answer.decode()
 
 
+@pytest.mark.language("§6 create network")
 def test_the_real_policy_keeps_a_sandbox_off_this_computer(web: int) -> None:
     with _proxy(lambda listener: serve(listener, None)) as port:
         for host in ("127.0.0.1", "localhost", "127.1", "2130706433", "[::1]"):
@@ -280,6 +281,7 @@ def test_the_real_policy_keeps_a_sandbox_off_this_computer(web: int) -> None:
         assert _exchange(port, head).startswith(b"HTTP/1.1 403 ")
 
 
+@pytest.mark.language("§6 create network")
 def test_a_list_of_hosts_lets_these_through_and_no_others(web: int) -> None:
     policy = _anywhere(("example.test", "*.example.org"))
     with _proxy(lambda listener: serve_policy(listener, policy)) as port:

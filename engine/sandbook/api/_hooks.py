@@ -29,6 +29,14 @@ class Hooks:
     def sandbook_verbs(self) -> Sequence[Verb]:  # type: ignore[empty-body]
         """Verbs that this plugin adds to the language."""
 
+    @hookspec(firstresult=True)
+    def sandbook_secret(self, name: str, file: str) -> str | None:
+        """The value of a secret that the runbook `file` lists; None = not here.
+
+        Asked before anything starts, and only for what neither an option nor the
+        environment gives. The first plugin that has a value counts.
+        """
+
     @hookspec
     def sandbook_event(self, event: Mapping[str, JSON]) -> None:
         """See an event of a run, after it was masked and written to the journal."""

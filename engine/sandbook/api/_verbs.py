@@ -48,6 +48,8 @@ class VerbSpec:
     (or the verb's name) whose value is a list of steps. `timeout` is the default, in
     seconds; with `own_timeout` the verb ends its work in time itself and keeps what
     there is, else it is cancelled. What is `repeatable` may run again after a crash.
+    With `own_limit` the key `limit` is about the steps under its nested key, and items
+    of `for_each` run one after the other.
     """
 
     name: str
@@ -62,6 +64,7 @@ class VerbSpec:
     nested: tuple[str, ...] = ()
     timeout: float | None = 600.0
     own_timeout: bool = False
+    own_limit: bool = False
     repeatable: bool = False
 
 
@@ -101,8 +104,9 @@ class StepScope(Protocol):
 
     `args` are the step's values, evaluated; `secret_args` names those that contain
     a secret. `key` names this try for good. `env` and `cwd` are the step's,
-    `timeout` the seconds it has left. `folder` is the runbook's, `project` the one
-    that local paths stay in, `artifacts` where results go.
+    `timeout` the seconds it has left, `limit` the number under that key, None where
+    there is none. `folder` is the runbook's, `project` the one that local paths stay
+    in, `artifacts` where results go.
     """
 
     args: Arguments
@@ -111,12 +115,28 @@ class StepScope(Protocol):
     env: Mapping[str, str]
     cwd: str | None
     timeout: float | None
+    limit: int | None
     folder: Path
     project: Path
     artifacts: Path
 
     async def sandbox(self) -> Sandbox:
         """The sandbox of this step, made now if it is the first that needs it."""
+        ...
+
+    async def run_below(
+        self, key: str, *, limit: int | None = 1, fail_fast: bool = True
+    ) -> Failure | None:
+        """Run the steps under a nested key; why they failed, None = they did not.
+
+        At most `limit` run at once, in the order of the file; None = all of them. With
+        `fail_fast` the first failure that counts cancels the others. The failure names
+        the step, and its kind is that of the step's.
+        """
+        ...
+
+    async def use(self, inputs: Mapping[str, JSON]) -> Outcome:
+        """Run the runbook that this step names, to its end; the field `outputs`."""
         ...
 
     def show(self, stream: StreamName, data: bytes) -> None:
@@ -155,6 +175,10 @@ class StepScope(Protocol):
 
     def local_path(self, written: str) -> Path:
         """A path of this computer as the author means it; refused outside `project`."""
+        ...
+
+    def file_name(self, name: str) -> str:
+        """The name that a file of the sandbox gets on this computer: no secrets."""
         ...
 
     def artifact(self, path: Path) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbook import __version__
+from sandbook.cli._hiding import hidden
 from sandbook.errors import SandbookError
 from sandbook.state import State
 
@@ -30,7 +31,7 @@ def fault_words(error: Exception) -> Iterator[str]:
 def _keep(error: Exception) -> Path:
     command = " ".join(sys.argv[1:2])
     head = f"sandbook {__version__} {command}, python {sys.version}\n\n"
-    text = head + "".join(traceback.format_exception(error))
+    text = hidden(head + "".join(traceback.format_exception(error)))
     file, path = tempfile.mkstemp(
         dir=_folder(), prefix=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-", suffix=".txt"
     )

@@ -18,13 +18,17 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Run runbooks.",
         "check": "Say what is wrong with runbooks; nothing runs.",
+        "init": "Write a new runbook to begin with.",
         "plan": "Say what would run, and where; nothing runs.",
-        "explain": "Explain the code of a problem.",
+        "explain": "Explain the code of a problem, or a runbook.",
+        "fmt": "Rewrite runbooks in their canonical form.",
         "runs": "List the runs of this computer, cancel or remove them.",
         "show": "Tell a run again.",
         "shell": "Open a terminal in a sandbox that lives.",
         "sandboxes": "List the sandboxes that live, or end them.",
         "reap": "End what dead runs left behind.",
+        "steps": "List the verbs of steps, or explain one.",
+        "schema": "Print a JSON Schema, for editors and other tools.",
         "providers": "List the providers and what each can do.",
         "doctor": "Check that everything here works.",
     }

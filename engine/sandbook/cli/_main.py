@@ -16,6 +16,7 @@ from typing import TextIO, cast
 import click
 
 from sandbook.cli._group import PipeClosedError, sandbook
+from sandbook.cli._hiding import hidden
 from sandbook.errors import NoProvider, RunbookError, SandbookError
 
 CANCELLED = 130
@@ -122,7 +123,7 @@ def _tell_misuse(error: click.ClickException) -> int:
 
 def _say(lines: Iterator[str] | Sequence[str]) -> None:
     sys.stdout.flush()
-    sys.stderr.write("".join(f"{_printable(line)}\n" for line in lines))
+    sys.stderr.write("".join(f"{_printable(hidden(line))}\n" for line in lines))
     sys.stderr.flush()
 
 

@@ -7,12 +7,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbook.api import JSON, VerbSpec
 from sandbook.errors import Problem, RunbookError, UsageError
 from sandbook.installation import Installation
 from sandbook.loader import load_runbook, load_text, project_of
 from sandbook.runbook import Runbook
+
+if TYPE_CHECKING:
+    from sandbook.inputs import Given
 
 STDIN = "-"
 STDIN_PATH = Path("<stdin>")
@@ -99,42 +103,58 @@ def _load(file: str, specs: Mapping[str, VerbSpec]) -> Runbook:
     return load_text(text, STDIN_PATH, specs)
 
 
-def resolve(book: Runbook, given: Mapping[str, str]) -> Mapping[str, JSON]:
-    """The inputs in force; a file is meant from where the person stands."""
-    # Its pattern matching is needed by nothing else that a command does.
-    from sandbook.inputs import resolve_inputs
+def gather_inputs(
+    files: Sequence[str], given: Mapping[str, str], *, beside: Sequence[str]
+) -> Mapping[str, Given | str]:
+    """What `--inputs` and `-i` give; `-i` wins. `beside` are the runbooks."""
+    if not files:
+        return given
+    if STDIN in files and STDIN in beside:
+        raise UsageError(
+            "--inputs: '-' is the runbook already", remedy="stdin can be read only once"
+        )
+    # Reads YAML in ways that only files of inputs need.
+    from sandbook.cli._input_files import read_input_files
 
-    return resolve_inputs(
-        book, {name: _as_meant(book, name, text) for name, text in given.items()}
-    )
+    return {**read_input_files(files), **given}
+
+
+def resolve(book: Runbook, given: Mapping[str, Given | str]) -> Mapping[str, JSON]:
+    """The inputs in force; a file is meant from where the person stands."""
+    (values,) = resolve_all((book,), given)
+    return values
 
 
 def resolve_all(
-    books: Sequence[Runbook], given: Mapping[str, str]
+    books: Sequence[Runbook], given: Mapping[str, Given | str]
 ) -> tuple[Mapping[str, JSON], ...]:
-    """The inputs of each book; an input has to be known to one of them."""
-    known = {name for book in books for name in book.inputs}
-    strange = {name: text for name, text in given.items() if name not in known}
-    return tuple(
-        resolve(
-            book,
-            {
-                **{name: text for name, text in given.items() if name in book.inputs},
-                **strange,
-            },
-        )
-        for book in books
-    )
+    """The inputs of each book; an input has to be known to one of them.
+
+    Raises:
+        UsageError: Lists every problem of all of them.
+    """
+    # Its pattern matching is needed by nothing else that a command does.
+    from sandbook.inputs import refuse_unknown, resolve_inputs
+
+    errors: list[UsageError] = []
+    values: list[Mapping[str, JSON]] = []
+    known = [name for book in books for name in book.inputs]
+    try:
+        refuse_unknown(given, known)
+    except UsageError as error:
+        errors.append(error)
+    for book in books:
+        own = {name: value for name, value in given.items() if name in book.inputs}
+        try:
+            values.append(resolve_inputs(book, own))
+        except UsageError as error:
+            errors.append(error)
+    if errors:
+        raise _joined(errors)
+    return tuple(values)
 
 
-def _as_meant(book: Runbook, name: str, text: str) -> str:
-    spec = book.inputs.get(name)
-    if spec is None or spec.type != "file":
-        return text
-    path = Path(text).expanduser().absolute()
-    if not path.exists():
-        raise UsageError(
-            f"input {name!r}: there is no file {text!r}",
-            remedy=f"give the path of a file with -i {name}=PATH",
-        )
-    return str(path)
+def _joined(errors: Sequence[UsageError]) -> UsageError:
+    told = dict.fromkeys(map(str, errors))
+    remedies = dict.fromkeys(line for e in errors for line in e.remedy.splitlines())
+    return UsageError("; ".join(told), remedy="\n".join(remedies))

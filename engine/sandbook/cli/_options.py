@@ -67,13 +67,25 @@ def input_option(command: Command) -> Command:
     )(command)
 
 
+def inputs_option(command: Command) -> Command:
+    """`--inputs FILE`."""
+    return click.option(
+        "--inputs",
+        "input_files",
+        metavar="FILE",
+        multiple=True,
+        help="Inputs from a YAML or JSON map; `-` is stdin. The last file wins, -i "
+        "over all.",
+    )(command)
+
+
 def env_file_option(command: Command) -> Command:
     """`--env-file`."""
     return click.option(
         "--env-file",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Variables for secrets and credentials; those already set win.",
+        help="Variables for secrets and credentials; they win over those set.",
     )(command)
 
 

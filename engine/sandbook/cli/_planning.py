@@ -9,12 +9,13 @@ from sandbook.api import JSON
 from sandbook.cli._steps import as_written, label_of, title_of
 from sandbook.expressions import Value
 from sandbook.plan import Plan, PlannedSandbox
-from sandbook.runbook import Runbook, Step
+from sandbook.runbook import Step
 from sandbook.units import format_duration, format_size
 
 _KEY = 11
 _LIFETIME = 600.0
 _SECTIONS = ("setup", "steps", "finally")
+_SETUP_NOTE = "(runs every time: what it leaves is not stored yet)"
 
 
 def is_possible(plan: Plan) -> bool:
@@ -29,14 +30,16 @@ def plan_words(plan: Plan, inputs: Mapping[str, JSON]) -> Iterator[str]:
     yield from _rows("inputs", [f"{k} = {json.dumps(v)}" for k, v in inputs.items()])
     yield from _rows("secrets", book.secrets)
     for planned in plan.sandboxes.values():
-        yield from _rows("sandbox", _sandbox_words(book, planned))
+        yield from _rows("sandbox", _sandbox_words(planned))
     for section in _SECTIONS:
         yield from _rows(section, _step_words(plan, section))
+        if section == "setup" and book.setup:
+            yield from _rows("", [_SETUP_NOTE])
     yield from _rows(
         "artifacts", [_artifact(plan, i) for i in range(len(book.artifacts))]
     )
     if book.timeout is not None:
-        yield from _rows("timeout", [format_duration(book.timeout)])
+        yield from _rows("timeout", [_duration(book.timeout)])
 
 
 def plan_object(plan: Plan, inputs: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -47,13 +50,13 @@ def plan_object(plan: Plan, inputs: Mapping[str, JSON]) -> dict[str, JSON]:
         "file": str(book.path),
         "inputs": dict(inputs),
         "secrets": list(book.secrets),
-        "sandboxes": [_sandbox_object(book, each) for each in plan.sandboxes.values()],
+        "sandboxes": [_sandbox_object(each) for each in plan.sandboxes.values()],
         "steps": [_step_object(plan, step) for step in plan.steps],
         "artifacts": [
             {"path": as_written(each.path), "sandbox": each.sandbox}
             for each in book.artifacts
         ],
-        "timeout": book.timeout,
+        "timeout": _seconds(book.timeout),
     }
 
 
@@ -64,7 +67,7 @@ def _rows(key: str, values: Sequence[str] | Iterator[str]) -> Iterator[str]:
         shown = ""
 
 
-def _sandbox_words(book: Runbook, planned: PlannedSandbox) -> Iterator[str]:
+def _sandbox_words(planned: PlannedSandbox) -> Iterator[str]:
     selection = planned.selection
     if selection.candidates:
         first, *others = selection.candidates
@@ -74,9 +77,9 @@ def _sandbox_words(book: Runbook, planned: PlannedSandbox) -> Iterator[str]:
         yield f"{planned.name}: no provider can make it"
     for each in selection.passed_over:
         yield f"  not {each.name}: {each.reason}"
-    yield f"  isolation at least {selection.floor}; network {_network(book, planned)}"
-    yield f"  lives {_lifetime(book, planned)} without us"
-    yield f"  limits {_limits(book, planned)}"
+    yield f"  isolation at least {selection.floor}; network {_network(planned)}"
+    yield f"  lives {_lifetime(planned)} without us"
+    yield f"  limits {_limits(planned)}"
     if planned.need:
         yield f"  needs {', '.join(_needs(planned))}"
 
@@ -89,33 +92,42 @@ def _needs(planned: PlannedSandbox) -> Iterator[str]:
         yield f"{need} (emulated)" if need in emulated else need
 
 
-def _option(book: Runbook, planned: PlannedSandbox, key: str) -> Value:
+def _option(planned: PlannedSandbox, key: str) -> Value:
     """An option of the `create` step, else of `sandbox:`; None when unwritten."""
     creator = planned.created_by
     own = creator.args.get("create") if creator else None
     if isinstance(own, Mapping) and key in own:
         return own[key]
-    return book.sandbox.get(key)
+    return planned.runbook.sandbox.get(key)
 
 
-def _network(book: Runbook, planned: PlannedSandbox) -> str:
-    value = _option(book, planned, "network")
+def _network(planned: PlannedSandbox) -> str:
+    value = _option(planned, "network")
     if value is None or value is True:
         return "egress"
     return "off" if value is False else f"only {_as_text(value)}"
 
 
-def _lifetime(book: Runbook, planned: PlannedSandbox) -> str:
-    value = _option(book, planned, "timeout")
-    if value is None:
-        return format_duration(_LIFETIME)
+def _lifetime(planned: PlannedSandbox) -> str:
+    value = _option(planned, "timeout")
+    return format_duration(_LIFETIME) if value is None else _duration(value)
+
+
+def _duration(value: Value) -> str:
     if isinstance(value, int | float):
         return format_duration(float(value))
     return as_written(value)
 
 
-def _limits(book: Runbook, planned: PlannedSandbox) -> str:
-    value = _option(book, planned, "resources")
+def _seconds(value: Value) -> JSON:
+    """Seconds, or the expression as it is written; None = no limit."""
+    if value is None or isinstance(value, int | float):
+        return value
+    return as_written(value)
+
+
+def _limits(planned: PlannedSandbox) -> str:
+    value = _option(planned, "resources")
     if not isinstance(value, Mapping) or not value:
         return "of the provider"
     return ", ".join(f"{name} {_limit(name, each)}" for name, each in value.items())
@@ -141,7 +153,8 @@ def _step_words(plan: Plan, section: str) -> Iterator[str]:
     many = len(plan.sandboxes) > 1
     for step in plan.steps:
         if _section_of(step) == section:
-            indent = "  " * step.path.count(".")
+            depth = step.path.count(".") - step.path.count(".use.")
+            indent = "  " * depth
             where = f"  in {plan.sandbox_of(step)}" if many else ""
             yield f"{indent}{label_of(step)}{where}  {step.at}"
 
@@ -152,7 +165,7 @@ def _artifact(plan: Plan, index: int) -> str:
     return f"{as_written(artifact.path)}{where}"
 
 
-def _sandbox_object(book: Runbook, planned: PlannedSandbox) -> JSON:
+def _sandbox_object(planned: PlannedSandbox) -> JSON:
     selection = planned.selection
     return {
         "name": planned.name,
@@ -171,9 +184,9 @@ def _sandbox_object(book: Runbook, planned: PlannedSandbox) -> JSON:
         ],
         "isolation": selection.floor,
         "needs": sorted(planned.need),
-        "network": _network(book, planned),
-        "lifetime": _lifetime(book, planned),
-        "limits": _limits(book, planned),
+        "network": _network(planned),
+        "lifetime": _lifetime(planned),
+        "limits": _limits(planned),
     }
 
 
@@ -185,7 +198,7 @@ def _step_object(plan: Plan, step: Step) -> JSON:
         "verb": step.verb,
         "sandbox": plan.sandbox_of(step),
         "at": str(step.at),
-        "timeout": step.timeout,
+        "timeout": _seconds(step.timeout),
         "if": _condition(step.condition),
     }
 

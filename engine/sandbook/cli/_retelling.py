@@ -29,6 +29,9 @@ def retell(folder: RunFolder, stream: TextIO, *, with_output: bool) -> None:
             if with_output and event.name == "step.output":
                 _show_output(console, event, folder)
             console.on_event(event)
+            if event.name == "step.noted":
+                step, text = event.fields.get("step"), event.fields.get("text")
+                console.on_note(str(step), str(text))
     finally:
         console.close()
     if not report.is_final:

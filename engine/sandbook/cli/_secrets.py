@@ -1,127 +1,134 @@
-"""Where the values of secrets come from, before anything starts."""
+"""Where the values of secrets come from, before anything starts.
+
+`--secret-file` over `--env-file` over the environment over plugins; what is missing
+then is asked for, where a person sits at the terminal.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbook.cli._env_file import read_variables
+from sandbook.cli._hiding import remember_secrets
+from sandbook.cli._opening import Opened
+from sandbook.cli._words import warn
 from sandbook.errors import UsageError
-from sandbook.masking import SHORTEST
 from sandbook.problems import suggest
-
-_VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+from sandbook.secrets import Source, find_secrets
 
 
-def read_secrets(
-    names: Sequence[str], environ: Mapping[str, str], files: Mapping[str, str]
-) -> Mapping[str, str]:
-    """The value of every secret: of its file where one is given, else the variable's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSources:
+    """What a call gives: files by name, variables, and who may be asked at last."""
+
+    files: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    ask: Source | None = None
+
+
+def read_secrets(opened: Opened, sources: SecretSources) -> Mapping[str, str]:
+    """The value of every secret of a runbook; from now on nothing prints one.
 
     Raises:
-        UsageError: Names every secret that is missing or too short to be masked.
+        UsageError: Names every secret that is missing or cannot be one.
     """
-    values = {name: _value(name, environ, files) for name in names}
-    wrong = [_refusal(name, value) for name, value in values.items() if _is_bad(value)]
-    if wrong:
-        name = next(name for name, value in values.items() if _is_bad(value))
-        raise UsageError(
-            "; ".join(wrong),
-            remedy=f"set the variable {name}, or give --secret-file {name}=PATH",
-        )
-    return {name: value for name, value in values.items() if value is not None}
+    if not opened.book.secrets:
+        return {}
+    values = find_secrets(opened.book.secrets, _in_order(opened, sources), remedy=_how)
+    remember_secrets(values)
+    return values
 
 
 def refuse_strange(files: Mapping[str, str], names: Sequence[str]) -> None:
-    """Raise `UsageError` for a file of a secret that no runbook lists."""
-    unknown = next((name for name in files if name not in names), None)
-    if unknown is not None:
+    """Raise `UsageError` for files of secrets that no runbook lists."""
+    unknown = [name for name in files if name not in names]
+    if unknown:
+        wrong = (f"there is no secret {name!r}" for name in unknown)
         raise UsageError(
-            f"--secret-file: there is no secret {unknown!r}",
-            remedy=suggest(unknown, names, kind="secrets"),
+            f"--secret-file: {'; '.join(wrong)}",
+            remedy="\n".join(suggest(name, names, kind="secrets") for name in unknown),
         )
 
 
-def _value(
-    name: str, environ: Mapping[str, str], files: Mapping[str, str]
-) -> str | None:
-    if name not in files:
-        return environ.get(name)
-    text = _read(Path(files[name]), f"--secret-file {name}")
-    # An editor ends the last line; no token ends so.
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def _is_bad(value: str | None) -> bool:
-    return value is None or len(value) < SHORTEST
-
-
-def _refusal(name: str, value: str | None) -> str:
-    if value is None:
-        return f"secret {name!r} is not given"
-    return f"secret {name!r} is shorter than {SHORTEST} characters"
-
-
 def environ_with(path: Path | None) -> Mapping[str, str]:
-    """The environment, and below it the variables of a file."""
-    return {**(read_env_file(path) if path else {}), **os.environ}
+    """The environment, and over it the variables of a file.
 
-
-def read_env_file(path: Path) -> Mapping[str, str]:
-    """The variables of a file of `NAME=VALUE` lines.
-
-    `#` begins a comment; 'single' quotes keep everything, "double" ones know escapes.
-
-    Raises:
-        UsageError: It cannot be read, or names the line that is wrong.
+    A flag wins over what happens to be set, as everywhere.
     """
-    lines = _read(path, "--env-file").splitlines()
-    return dict(_variables(path, lines))
+    if path is None:
+        return dict(os.environ)
+    return {**os.environ, **read_variables(_read(path, "--env-file"), path)}
 
 
-def _variables(path: Path, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        found = _VARIABLE.fullmatch(text)
-        value = _unquoted(found[2]) if found else None
-        if found is None or value is None:
-            # Never the line itself: it may hold a secret.
-            raise UsageError(
-                f"{path}:{number}: this is not a variable",
-                remedy="write NAME=VALUE, with quotes around a value that has spaces",
-            )
-        yield found[1], value
+def _how(name: str) -> str:
+    return f"set the variable {name}, or give --secret-file {name}=PATH"
 
 
-def _unquoted(text: str) -> str | None:
-    """The value; None when its quotes do not fit."""
-    quote = text[:1]
-    if quote not in ("'", '"'):
-        return re.split(r"\s#", text, maxsplit=1)[0].rstrip()
-    body = r"[^']*" if quote == "'" else r"(?:[^\"\\]|\\.)*"
-    found = re.fullmatch(rf"{quote}({body}){quote}\s*(?:#.*)?", text)
-    if found is None:
-        return None
-    if quote == "'":
-        return found[1]
-    return _ESCAPE.sub(lambda each: _ESCAPED.get(each[1], each[1]), found[1])
+def _in_order(opened: Opened, sources: SecretSources) -> Sequence[Source]:
+    asked = [] if sources.ask is None else [sources.ask]
+    return (
+        _of_files(sources.files),
+        sources.environ.get,
+        _of_plugins(opened),
+        *asked,
+    )
+
+
+def _of_files(files: Mapping[str, str]) -> Source:
+    def value(name: str) -> str | None:
+        if name not in files:
+            return None
+        option = f"--secret-file {name}"
+        # No shell replaces a `~` that stands behind `=`.
+        given = files[name]
+        path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
+        text = _read(path, option)
+        if _is_open_to_others(path):
+            told = f"warning: {option}: other users can read {str(path)!r}"
+            warn(told, f"  chmod 600 {path}")
+        # An editor ends the last line; no token ends so.
+        return text.removesuffix("\n").removesuffix("\r")
+
+    return value
+
+
+def _of_plugins(opened: Opened) -> Source:
+    registry = opened.installation.registry
+
+    def value(name: str) -> str | None:
+        known = len(registry.problems)
+        found = registry.secret(name, file=str(opened.book.path))
+        warn(*(f"warning: {problem}" for problem in registry.problems[known:]))
+        return found
+
+    return value
 
 
 def _read(path: Path, option: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise UsageError(
             f"{option}: {str(path)!r} cannot be read: {reason}",
             remedy="give the path of a text file",
         ) from error
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
+        # Without its cause: that one holds the bytes.
         raise UsageError(
             f"{option}: {str(path)!r} is not UTF-8 text", remedy="save it as UTF-8"
-        ) from error
+        ) from None
+
+
+def _is_open_to_others(path: Path) -> bool:
+    """Whether it is this user's own file and others may read it too."""
+    if os.name != "posix":
+        return False
+    about = path.stat()
+    is_ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
+    # Their group is often just this user; "others" is everybody.
+    return is_ours and bool(about.st_mode & stat.S_IROTH)

@@ -54,7 +54,9 @@ def _entries(value: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _piece(piece: str | Expression) -> str:
-    return piece if isinstance(piece, str) else f"${{{{{piece.source}}}}}"
+    if isinstance(piece, str):
+        return piece
+    return f"${{{{ {piece.source.strip()} }}}}"
 
 
 def _with_expressions(text: str, values: tuple[tuple[str, Expression], ...]) -> str:

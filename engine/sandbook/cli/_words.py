@@ -8,20 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sandbook.api import JSON
+from sandbook.cli._hiding import hidden
 
 _GAP = "  "
 
 
 def say(*lines: str) -> None:
     """Write lines to stdout; control characters of others' words are spelt out."""
-    shown = ("".join(_shown(char) for char in line) for line in lines)
+    shown = ("".join(map(_shown, hidden(line))) for line in lines)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in shown))
 
 
 def warn(*lines: str) -> None:
     """Write lines to stderr, after what stdout was told."""
     sys.stdout.flush()
-    shown = ("".join(_shown(char) for char in line) for line in lines)
+    shown = ("".join(map(_shown, hidden(line))) for line in lines)
     sys.stderr.write("".join(f"{line.rstrip()}\n" for line in shown))
     sys.stderr.flush()
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from sandbook.cli import _choosing as choosing
 from sandbook.cli import _options as options
 from sandbook.cli._reading import reading
 from sandbook.errors import SandbookError, UsageError
 
 if TYPE_CHECKING:
+    from sandbook.api import JSON
     from sandbook.cli._opening import Calling, Opened
     from sandbook.cli._running import Manner, Ran
+    from sandbook.inputs import Given
     from sandbook.runner import RunRequest
 
 CANCELLED = 130
@@ -23,16 +28,21 @@ EXAMPLES = """\b
 Examples:
   sandbook run hello.yaml
   sandbook run smoke.yaml -i url=https://example.org -i tries=3
+  sandbook run smoke.yaml --inputs staging.yaml --env-file .env
   sandbook run deploy.yaml --provider e2b,local --keep
+  sandbook run smoke.yaml --from login --until 7 --watch
   TOKEN=... sandbook run release.yaml --report report.json
   cat hello.yaml | sandbook run -
 """
 
 
-class Flags(TypedDict):
+class Flags(choosing.Choice):
     """The options of `run`, by the names click gives them."""
 
+    watch: bool
+
     given: dict[str, str]
+    input_files: tuple[str, ...]
     providers: tuple[str, ...]
     keep: bool
     artifacts: Path | None
@@ -51,7 +61,12 @@ class Flags(TypedDict):
 @click.command(short_help="Run runbooks.", epilog=EXAMPLES)
 @options.files_argument
 @options.input_option
+@options.inputs_option
 @options.provider_option
+@choosing.step_option
+@choosing.from_option
+@choosing.until_option
+@click.option("--watch", is_flag=True, help="Run again whenever a file changes.")
 @click.option("--keep", is_flag=True, help="Let the sandboxes live on after the run.")
 @click.option(
     "--artifacts",
@@ -97,31 +112,43 @@ def run(files: tuple[str, ...], **flags: Unpack[Flags]) -> int:
     """Run runbooks, one after the other; `-` is stdin."""
     if flags["quiet"] and flags["verbose"]:
         raise UsageError("--quiet and --verbose exclude each other", remedy="use one")
-    with reading(files):
-        ready = _prepare(files, flags)
-    return _run_all(ready, flags)
+    if flags["watch"]:
+        return _watch(files, flags)
+    return _run_all(_prepare(files, flags), flags)
+
+
+def _watch(files: Sequence[str], flags: Flags) -> int:
+    if "-" in files or flags["as_json"]:
+        other = "--json" if flags["as_json"] else "stdin"
+        raise UsageError(
+            f"--watch and {other} exclude each other", remedy="leave one of them out"
+        )
+    # Only who watches needs it.
+    from sandbook.cli._watching import keep_running
+
+    return keep_running(
+        files, lambda: _prepare(files, flags), lambda ready: _run_all(ready, flags)
+    )
 
 
 def _prepare(files: Sequence[str], flags: Flags) -> list[tuple[Opened, RunRequest]]:
     """Everything that can be wrong with the call, before anything runs."""
-    # The whole engine, which `--help` does not need.
-    from sandbook.cli._opening import open_books, resolve_all
-    from sandbook.cli._secrets import read_secrets, refuse_strange
-    from sandbook.runner import RunRequest
+    with reading(files):
+        # The whole engine, which `--help` does not need.
+        from sandbook.cli._opening import gather_inputs, open_books
+        from sandbook.runner import RunRequest
 
-    calling = _calling(flags)
-    opened = open_books(files, calling)
-    books = [each.book for each in opened]
-    inputs = resolve_all(books, flags["given"])
-    given = flags["secret_files"]
-    refuse_strange(given, [name for book in books for name in book.secrets])
+        calling = _calling(flags)
+        opened = choosing.narrowed(open_books(files, calling), flags)
+        given = gather_inputs(flags["input_files"], flags["given"], beside=files)
+    inputs, secrets = _values(files, flags, calling.environ, opened, given)
     return [
         (
             each,
             RunRequest(
                 runbook=each.book,
-                inputs=values,
-                secrets=read_secrets(each.book.secrets, calling.environ, given),
+                inputs=own_inputs,
+                secrets=own_secrets,
                 keep=flags["keep"],
                 artifacts=_absolute(flags["artifacts"]),
                 teardown_timeout=flags["teardown_timeout"],
@@ -129,8 +156,40 @@ def _prepare(files: Sequence[str], flags: Flags) -> list[tuple[Opened, RunReques
                 count_quota=not flags["no_quota"],
             ),
         )
-        for each, values in zip(opened, inputs, strict=True)
+        for each, own_inputs, own_secrets in zip(opened, inputs, secrets, strict=True)
     ]
+
+
+def _values(
+    files: Sequence[str],
+    flags: Flags,
+    environ: Mapping[str, str],
+    opened: Sequence[Opened],
+    given: Mapping[str, Given | str],
+) -> tuple[Sequence[Mapping[str, JSON]], Sequence[Mapping[str, str]]]:
+    """Inputs and secrets of each file; a person at the terminal is asked."""
+    # As above.
+    from sandbook.cli._opening import resolve_all
+    from sandbook.cli._secrets import SecretSources, read_secrets, refuse_strange
+
+    books = [each.book for each in opened]
+    paths = flags["secret_files"]
+    refuse_strange(paths, [name for book in books for name in book.secrets])
+    ask = None
+    if _may_ask(files, flags):
+        from sandbook.cli._asking import ask_inputs, ask_secret
+
+        given, ask = {**given, **ask_inputs(books, given)}, ask_secret
+    inputs = resolve_all(books, given)
+    sources = SecretSources(files=paths, environ=environ, ask=ask)
+    return inputs, [read_secrets(each, sources) for each in opened]
+
+
+def _may_ask(files: Sequence[str], flags: Flags) -> bool:
+    """Whether a person is there to answer, and nothing else comes from stdin."""
+    is_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    is_piped = "-" in (*files, *flags["input_files"]) or flags["as_json"]
+    return not is_ci and not is_piped and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _calling(flags: Flags) -> Calling:

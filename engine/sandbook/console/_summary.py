@@ -33,7 +33,7 @@ def summary(
     yield _verdict(report, signs, title)
     yield from _rows("cause", (report.cause or "").splitlines(), style="bad")
     if report.failed_step is not None:
-        yield from _rows("step", [names.label(report.failed_step)])
+        yield from _rows("step", [names.trail(report.failed_step)])
         yield from _rows("at", [names.place(report.failed_step)])
     yield from _rows(
         "output", [f"{signs.bar} {line}" for line in tail], style="foreign"
@@ -72,6 +72,7 @@ def _counts(totals: Totals, *, passed: bool) -> str:
         (totals.passed, "passed"),
         (totals.failed, "failed"),
         (totals.allowed, "failed (allowed)"),
+        (totals.cancelled, "cancelled"),
         (totals.skipped, "skipped"),
         (
             totals.pending + totals.started,

@@ -10,6 +10,8 @@ from sandbook.events import Event
 
 _ITEM = re.compile(r"\.each\[(\d+)\]")
 _LAST_ITEM = re.compile(_ITEM.pattern + "$")
+_USED = ".use."
+"""What stands between a step and those of the runbook it uses."""
 _WIDEST = 40
 
 
@@ -69,13 +71,21 @@ class Names:
         item = _LAST_ITEM.search(path)
         return f"{label} #{int(item[1]) + 1}" if item and label == planned else label
 
+    def trail(self, path: str) -> str:
+        """The label after those of the steps it stands in, the outermost first."""
+        above, rest = list[str](), path
+        while rest := rest.rpartition(".")[0]:
+            if rest in self._labels:
+                above.insert(0, self.label(rest))
+        return " > ".join((*above, self.label(path)))
+
     def place(self, path: str) -> str:
         """`file:line:col`, or nothing."""
         return self._places.get(path) or self._places.get(_ITEM.sub("", path), "")
 
     def indent(self, path: str) -> str:
         """Two spaces for each step that this one stands in."""
-        return "  " * path.count(".")
+        return "  " * (path.count(".") - path.count(_USED))
 
     def numbered(self, path: str) -> str:
         """The label, after `[2/5]` when it stands at the top."""

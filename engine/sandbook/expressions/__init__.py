@@ -1,6 +1,7 @@
 """Expressions `${{ … }}`: what a value is, and where it comes from."""
 
 from sandbook.expressions._evaluate import evaluate, evaluate_condition
+from sandbook.expressions._known import not_booleans
 from sandbook.expressions._syntax import end_of_expression, parse
 from sandbook.expressions._tree import Path, paths
 from sandbook.expressions._values import (
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate",
     "evaluate_condition",
     "expressions_in",
+    "not_booleans",
     "parse",
     "paths",
     "secrets_in",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias, TypeVar, cast
 
 from sandbook.api import JSON, Bound, BoundShell
@@ -33,8 +34,19 @@ from sandbook.expressions._values import (
     Template,
     Value,
 )
+from sandbook.expressions._work import Work
+from sandbook.problems import nearest
 
 _LONGEST_VARIABLE: Final = 128 * 1024
+_NAMES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The names an expression sees, and the work it may do."""
+
+    names: Mapping[str, JSON]
+    work: Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,7 @@ def _located(expression: Expression, compute: Callable[[], _T]) -> _T:
 def _result(expression: Expression, scope: Scope) -> JSON:
     if expression.secret is not None:
         return _secret(expression.secret, scope)
-    found = _value(expression.tree, scope)
+    found = _value(expression.tree, _View(scope.names, Work()))
     check_size(found)
     return found
 
@@ -153,7 +165,7 @@ def _secret(name: str, scope: Scope) -> str:
     return scope.secrets[name]
 
 
-def _value(node: tree.Tree, scope: Scope) -> JSON:
+def _value(node: tree.Tree, scope: _View) -> JSON:
     found = _find(node, scope)
     if isinstance(found, _Missing):
         raise MissingValue(
@@ -163,7 +175,7 @@ def _value(node: tree.Tree, scope: Scope) -> JSON:
     return found
 
 
-def _find(node: tree.Tree, scope: Scope) -> _Found:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of node
+def _find(node: tree.Tree, scope: _View) -> _Found:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of node
     match node:
         case tree.Constant(value):
             return value
@@ -203,7 +215,9 @@ def _entry(of: _Found, key: JSON, node: tree.Entry) -> _Found:
         name = key if isinstance(key, str) else str(key)
         if name in of:
             return of[name]
-        return _Missing(_describe(node), f"there is no entry {shown(key)}")
+        near = nearest(name, islice(of, _NAMES))
+        meant = f"; did you mean {near!r}?" if near else ""
+        return _Missing(_describe(node), f"there is no entry {shown(key)}{meant}")
     if (is_list(of) or isinstance(of, str)) and isinstance(key, int):
         if isinstance(key, bool) or not -len(of) <= key < len(of):
             return _Missing(_describe(node), f"there are {len(of)} items")
@@ -225,7 +239,7 @@ def _describe(node: tree.Tree) -> str:
             return "(…)"
 
 
-def _part(node: tree.Part, scope: Scope) -> JSON:
+def _part(node: tree.Part, scope: _View) -> JSON:
     of = _value(node.of, scope)
     if not is_list(of) and not isinstance(of, str):
         raise ExpressionError(f"{kind_of(of)} has no parts")
@@ -235,6 +249,7 @@ def _part(node: tree.Part, scope: Scope) -> JSON:
     ]
     if bounds[2] == 0:
         raise ExpressionError("the step of a part cannot be 0")
+    scope.work.look_at(of)
     taken = of[slice(*bounds)]
     return taken if isinstance(taken, str) else list(taken)
 
@@ -245,7 +260,7 @@ def _whole(value: JSON) -> int | None:
     raise ExpressionError(f"a whole number is needed, not {kind_of(value)}")
 
 
-def _key(node: tree.Tree, scope: Scope) -> str:
+def _key(node: tree.Tree, scope: _View) -> str:
     key = _value(node, scope)
     if not isinstance(key, str):
         raise ExpressionError(f"the key of a map is a text, not {kind_of(key)}")
@@ -288,7 +303,7 @@ _ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 
 
-def _binary(sign: str, left: tree.Tree, right: tree.Tree, scope: Scope) -> JSON:
+def _binary(sign: str, left: tree.Tree, right: tree.Tree, scope: _View) -> JSON:
     first = _value(left, scope)
     if sign in ("and", "or"):
         if _boolean(first, sign) is (sign == "or"):
@@ -296,9 +311,7 @@ def _binary(sign: str, left: tree.Tree, right: tree.Tree, scope: Scope) -> JSON:
         return _boolean(_value(right, scope), sign)
     second = _value(right, scope)
     if sign == "~":
-        joined = to_text(first) + to_text(second)
-        check_size(joined)
-        return joined
+        return scope.work.checked(_joined(first, scope) + _joined(second, scope))
     try:
         return bounded(_ARITHMETIC[sign](_number(first, sign), _number(second, sign)))
     except ArithmeticError as error:
@@ -314,23 +327,44 @@ _ORDER: Final[Mapping[str, Callable[[int], bool]]] = {
 
 
 def _compare(
-    first: tree.Tree, rest: tuple[tuple[tree.Comparator, tree.Tree], ...], scope: Scope
+    first: tree.Tree, rest: tuple[tuple[tree.Comparator, tree.Tree], ...], scope: _View
 ) -> bool:
     left = _value(first, scope)
     for comparator, node in rest:
         right = _value(node, scope)
-        if not _holds(comparator, left, right):
+        if not _holds(comparator, left, right, scope):
             return False
         left = right
     return True
 
 
-def _holds(comparator: str, left: JSON, right: JSON) -> bool:
+def _holds(comparator: str, left: JSON, right: JSON, scope: _View) -> bool:
     if comparator in ("==", "!="):
-        return equal(left, right) is (comparator == "==")
+        _refuse_unlike(left, right, comparator)
+        scope.work.look_at(left)
+        return equal(left, right, scope.work.spend) is (comparator == "==")
     if comparator in ("in", "not in"):
-        return _contains(right, left) is (comparator == "in")
+        scope.work.look_at(right)
+        return _contains(right, left, scope.work) is (comparator == "in")
     return _ORDER[comparator](_sign(left, right, comparator))
+
+
+_LIKE: Final = (bool, int | float, str)
+
+
+def _refuse_unlike(left: JSON, right: JSON, comparator: str) -> None:
+    # A condition that can never hold would skip its step without a word.
+    kinds = [next((k for k in _LIKE if isinstance(v, k)), None) for v in (left, right)]
+    if None in kinds or kinds[0] is kinds[1]:
+        return
+    remedy = "`| int` or `| float` reads a text as a number"
+    if bool in kinds:
+        remedy = "true and false are written without quotes, and need no comparison"
+    raise ExpressionError(
+        f"`{comparator}` compares {kind_of(left)} with {kind_of(right)}, which are "
+        f"never equal: {shown(left)} and {shown(right)}",
+        remedy=remedy,
+    )
 
 
 def _sign(left: JSON, right: JSON, comparator: str) -> int:
@@ -344,20 +378,29 @@ def _sign(left: JSON, right: JSON, comparator: str) -> int:
     )
 
 
-def _contains(whole: JSON, part: JSON) -> bool:
+def _contains(whole: JSON, part: JSON, work: Work) -> bool:
     if isinstance(whole, str):
         if isinstance(part, str):
             return part in whole
     elif isinstance(whole, Mapping):
         return isinstance(part, str) and part in whole
     elif is_list(whole):
-        return any(equal(item, part) for item in whole)
+        return any(equal(item, part, work.spend) for item in whole)
     raise ExpressionError(f"`in` cannot look for {kind_of(part)} in {kind_of(whole)}")
 
 
-def _filter(node: tree.Filtered, scope: Scope) -> JSON:
+def _filter(node: tree.Filtered, scope: _View) -> JSON:
     if node.name == "default" and isinstance(_find(node.of, scope), _Missing):
         return _value(node.arguments[0], scope)
     value = _value(node.of, scope)
     arguments = [_value(argument, scope) for argument in node.arguments]
-    return FILTERS[node.name].call(value, *arguments)
+    if node.name == "default":
+        return FILTERS[node.name].call(value, *arguments)
+    for given in (value, *arguments):
+        scope.work.look_at(given)
+    return scope.work.checked(FILTERS[node.name].call(value, *arguments))
+
+
+def _joined(value: JSON, scope: _View) -> str:
+    scope.work.look_at(value)
+    return to_text(value)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from sandbook.api import JSON
 from sandbook.expressions._json import (
     LARGEST_NUMBER,
     LIMIT,
-    equal,
+    check_size,
     is_list,
     is_number,
     kind_of,
@@ -24,6 +26,14 @@ from sandbook.expressions._json import (
 from sandbook.expressions._values import ExpressionError
 
 _TOO_LARGE = "the result is larger than 1 MiB"
+_IN_A_STEP = "work on it in a `command`, and save what is needed"
+_ASK_FIRST = "ask first: `x[0] if x | length > 0 else …`"
+_OTHERWISE = "give what to take instead in brackets, as `| int(0)`"
+_WHOLE: Final = re.compile(r"\s*[+-]?[0-9]{1,30}\s*")
+_NUMBER: Final = re.compile(
+    r"\s*[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,5})?\s*"
+)
+_CONTEXT: Final = Context(prec=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +71,33 @@ def _items(value: JSON, name: str) -> Sequence[JSON]:
     return value
 
 
+def _short(text: str) -> str:
+    """A text that may be worked on; larger ones are only looked into."""
+    if len(text) > LIMIT:
+        raise ExpressionError("the text is larger than 1 MiB", remedy=_IN_A_STEP)
+    return text
+
+
+def _few(items: Sequence[JSON]) -> Sequence[JSON]:
+    if len(items) > LIMIT // 4:
+        raise ExpressionError("the list is larger than 1 MiB", remedy=_IN_A_STEP)
+    return items
+
+
 def _length(value: JSON) -> JSON:
     if isinstance(value, str | Mapping):
         return len(value)
-    return len(_items(value, "length"))
+    if not is_list(value):
+        raise ExpressionError(
+            f"'length' needs a text, a list or a map, not {kind_of(value)}: "
+            f"{shown(value)}"
+        )
+    return len(value)
 
 
 def _replace(value: JSON, old: JSON, new: JSON) -> JSON:
     text, old, new = (_text(part, "replace") for part in (value, old, new))
+    text = _short(text)
     if not old:
         raise ExpressionError("'replace' needs a text to look for, not an empty one")
     if len(text) + text.count(old) * (len(new) - len(old)) > LIMIT:
@@ -77,20 +106,26 @@ def _replace(value: JSON, old: JSON, new: JSON) -> JSON:
 
 
 def _split(value: JSON, separator: JSON = None) -> JSON:
-    text = _text(value, "split")
+    text = _short(_text(value, "split"))
     if separator is None:
         return list(text.split())
     mark = _text(separator, "split")
     if not mark:
         raise ExpressionError("'split' needs a separator, not an empty text")
+    if len(text) + 2 * text.count(mark) > LIMIT:
+        raise ExpressionError(_TOO_LARGE)
     return list(text.split(mark))
 
 
 def _join(value: JSON, separator: JSON = "") -> JSON:
     mark = _text(separator, "join")
-    parts = [to_text(item) for item in _items(value, "join")]
-    if sum(map(len, parts)) + len(mark) * len(parts) > LIMIT:
-        raise ExpressionError(_TOO_LARGE)
+    parts: list[str] = []
+    size = 0
+    for item in _items(value, "join"):
+        parts.append(to_text(item))
+        size += len(parts[-1]) + len(mark)
+        if size > LIMIT:
+            raise ExpressionError(_TOO_LARGE)
     return mark.join(parts)
 
 
@@ -98,33 +133,37 @@ def _end(name: str, index: int) -> Callable[[JSON], JSON]:
     def take(value: JSON) -> JSON:
         items = value if isinstance(value, str) else _items(value, name)
         if not items:
-            raise ExpressionError(f"{name!r} of something empty")
+            raise ExpressionError(f"{name!r} of something empty", remedy=_ASK_FIRST)
         return items[index]
 
     return take
 
 
-def _ordered(value: JSON, name: str) -> list[JSON]:
-    items = list(_items(value, name))
+def _key(value: JSON, name: str) -> Callable[[JSON], int | float | str]:
+    """What items are ordered by, once it is known that they can be."""
+    items = _items(value, name)
     if all(is_number(item) for item in items):
-        return sorted(items, key=lambda item: _number(item, name))
+        return lambda item: _number(item, name)
     if all(isinstance(item, str) for item in items):
-        return sorted(items, key=lambda item: _text(item, name))
-    raise ExpressionError(f"{name!r} needs a list of only numbers or only texts")
+        return lambda item: _text(item, name)
+    raise ExpressionError(
+        f"{name!r} needs a list of only numbers or only texts, not {shown(value)}"
+    )
 
 
-def _extreme(name: str, index: int) -> Callable[[JSON], JSON]:
+def _extreme(name: str, choose: Callable[..., JSON]) -> Callable[[JSON], JSON]:
     def take(value: JSON) -> JSON:
-        items = _ordered(value, name)
-        if not items:
-            raise ExpressionError(f"{name!r} of an empty list")
-        return items[index]
+        key = _key(value, name)
+        if not value:
+            raise ExpressionError(f"{name!r} of an empty list", remedy=_ASK_FIRST)
+        return choose(value, key=key)
 
     return take
 
 
 def _sort(value: JSON) -> JSON:
-    return _ordered(value, "sort")
+    items = _few(_items(value, "sort"))
+    return sorted(items, key=_key(items, "sort"))
 
 
 def _abs(value: JSON) -> JSON:
@@ -136,61 +175,80 @@ def _sum(value: JSON) -> JSON:
 
 
 def _unique(value: JSON) -> JSON:
-    kept: list[JSON] = []
-    seen: set[tuple[type, str]] = set()
-    for item in _items(value, "unique"):
-        if isinstance(item, str):
-            if (str, item) not in seen:
-                seen.add((str, item))
-                kept.append(item)
-        elif not any(equal(item, other) for other in kept):
-            kept.append(item)
-    return kept
+    items = _few(_items(value, "unique"))
+    check_size(items)
+    # Compared with each other, 100,000 items would take an hour.
+    kept: dict[Hashable, JSON] = {}
+    for item in items:
+        kept.setdefault(_frozen(item), item)
+    return list(kept.values())
+
+
+def _frozen(value: JSON) -> Hashable:
+    """Equal for values that are equal: `true` is not 1, and 1 is 1.0."""
+    if isinstance(value, Mapping):
+        return frozenset((key, _frozen(item)) for key, item in value.items())
+    if is_list(value):
+        return tuple(_frozen(item) for item in value)
+    return (isinstance(value, bool), value)
 
 
 def _reverse(value: JSON) -> JSON:
     if isinstance(value, str):
-        return value[::-1]
-    return list(reversed(_items(value, "reverse")))
+        return _short(value)[::-1]
+    return list(reversed(_few(_items(value, "reverse"))))
 
 
 def _int(value: JSON, *default: JSON) -> JSON:
-    try:
-        if isinstance(value, str):
-            return bounded(int(value.strip(), 10))
+    if not isinstance(value, str):
         return bounded(math.trunc(_number(value, "int")))
-    except ValueError as error:
-        if default:
-            return default[0]
-        raise ExpressionError(f"{shown(value)} is not a whole number") from error
+    if _WHOLE.fullmatch(value):
+        return bounded(int(value))
+    if default:
+        return default[0]
+    has_more = _NUMBER.fullmatch(value)
+    raise ExpressionError(
+        f"{shown(value)} is not a whole number",
+        remedy="cut it with `| float | int`" if has_more else _OTHERWISE,
+    )
 
 
 def _float(value: JSON, *default: JSON) -> JSON:
-    try:
-        if isinstance(value, str):
-            return bounded(float(value.strip()))
-        return bounded(float(_number(value, "float")))
-    except ValueError as error:
-        if default:
-            return default[0]
-        raise ExpressionError(f"{shown(value)} is not a number") from error
+    if not isinstance(value, str):
+        return bounded(float(bounded(_number(value, "float"))))
+    if _NUMBER.fullmatch(value):
+        return bounded(float(value))
+    if default:
+        return default[0]
+    raise ExpressionError(f"{shown(value)} is not a number", remedy=_OTHERWISE)
 
 
 def _round(value: JSON, digits: JSON = None) -> JSON:
-    number = _number(value, "round")
-    if digits is None:
-        return round(number)
-    if not isinstance(digits, int) or not -15 <= digits <= 15:  # noqa: PLR2004 - what a float holds
+    number = bounded(_number(value, "round"))
+    places = 0 if digits is None else digits
+    if (
+        isinstance(places, bool)
+        or not isinstance(places, int)
+        or not -15 <= places <= 15  # noqa: PLR2004 - what a float holds
+    ):
         raise ExpressionError("'round' takes a whole number of digits up to 15")
-    return round(number, digits)
+    # As people round, by the digits they see: 2.5 is 3, 2.675 with 2 digits is 2.68.
+    written = Decimal(repr(number))
+    if -written.as_tuple().exponent <= places:  # type: ignore[operator]  # finite: a number
+        return int(number) if places <= 0 else number
+    rounded = written.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _CONTEXT)
+    return bounded(int(rounded)) if places <= 0 else float(rounded)
 
 
 def _fromjson(value: JSON) -> JSON:
     def refuse(constant: str) -> JSON:
         raise ValueError(f"{constant} is not JSON")
 
+    text = _short(_text(value, "fromjson"))
     try:
-        read: JSON = json.loads(_text(value, "fromjson"), parse_constant=refuse)
+        read: JSON = json.loads(text, parse_constant=refuse)
+        if "\\u" in text:
+            json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ExpressionError(f"the text is not JSON: {shown(value)}") from error
     return read
@@ -207,7 +265,7 @@ def bounded(number: float) -> int | float:
 
 def _on_text(name: str, change: Callable[[str], str]) -> Filter:
     def call(value: JSON) -> JSON:
-        return change(_text(value, name))
+        return change(_short(_text(value, name)))
 
     return Filter(call)
 
@@ -228,8 +286,8 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "join": Filter(_join, 0, 1),
     "first": Filter(_end("first", 0)),
     "last": Filter(_end("last", -1)),
-    "min": Filter(_extreme("min", 0)),
-    "max": Filter(_extreme("max", -1)),
+    "min": Filter(_extreme("min", min)),
+    "max": Filter(_extreme("max", max)),
     "sum": Filter(_sum),
     "sort": Filter(_sort),
     "unique": Filter(_unique),

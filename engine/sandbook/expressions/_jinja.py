@@ -48,11 +48,33 @@ _UNARY: Final[dict[type[nodes.UnaryExpr], Literal["+", "-", "not"]]] = {
     nodes.Pos: "+",
     nodes.Not: "not",
 }
+_MOST_CHARACTERS: Final = 10_000
+_WORDS: Final = {
+    "and": "write `and`",
+    "or": "write `or`",
+    "not": "write `not`",
+    "for": "`for_each` of a step goes through a list",
+}
+_FILTERS_FOR: Final = {
+    **{name: name for name in FILTERS},
+    "len": "length",
+    "str": "string",
+    "strip": "trim",
+    "json": "tojson",
+    "reversed": "reverse",
+    "sorted": "sort",
+    "get": "default",
+}
 _TOO_DEEP: Final = "the expression is nested too deeply"
 
 
 def parse_tree(source: str) -> tree.Tree:
     """Read an expression; raises `ExpressionSyntaxError`."""
+    if len(source) > _MOST_CHARACTERS:
+        raise ExpressionSyntaxError(
+            f"the expression is longer than {_MOST_CHARACTERS} characters",
+            remedy="give large values by an input or a file",
+        )
     try:
         parser = Parser(_ENVIRONMENT, "", state="variable")
         parser.stream = TokenStream(_tokens(source), None, None)
@@ -97,7 +119,12 @@ def _token(column: int, kind: str, text: str) -> Token | None:
 
 def _unescape(match: re.Match[str]) -> str:
     if match[1]:
-        return chr(int(match[1], 16))
+        char = chr(int(match[1], 16))
+        if "\ud800" <= char <= "\udfff":
+            raise ExpressionSyntaxError(
+                f"{match[0]} is half a character", remedy="write the character itself"
+            )
+        return char
     return _ESCAPES.get(match[2], match[0])
 
 
@@ -126,6 +153,9 @@ def _refuse_rest(token: Token) -> None:
     text = str(token.value)
     remedies = {
         "assign": "to compare, write ==",
+        "colon": "arguments of a filter stand in brackets: join(', ')",
+        "comma": "a list is written in brackets: [a, b]",
+        "name": _WORDS.get(text.lower(), ""),
         "lparen": "there are no calls; filters are written `value | filter`",
     }
     raise ExpressionSyntaxError(
@@ -140,7 +170,14 @@ def _explain(error: TemplateSyntaxError, source: str) -> ExpressionSyntaxError:
     message = error.message or "the expression cannot be read"
     unexpected = re.fullmatch(r"unexpected char (.+) at (\d+)", message)
     if unexpected:
-        remedies = {"'!'": "write `not` or `!=`", "'&'": "write `and`"}
+        remedies = {
+            "'!'": "write `not` or `!=`",
+            "'&'": "write `and`",
+            "'?'": "write `y if x else z`",
+            "'$'": "names stand as they are: inputs.x",
+            '"\'"': "the quote is not closed",
+            "'\"'": "the quote is not closed",
+        }
         return ExpressionSyntaxError(
             f"the character {unexpected[1]} has no meaning here",
             column=int(unexpected[2]),
@@ -149,6 +186,15 @@ def _explain(error: TemplateSyntaxError, source: str) -> ExpressionSyntaxError:
     if re.match(r"unexpected '?end of template", message):
         message = "the expression is not complete"
         return ExpressionSyntaxError(message, column=len(source.rstrip()))
+    if "got '|'" in message:
+        remedy = "write `or`" if "||" in source else "a filter's name stands behind |"
+        return ExpressionSyntaxError(
+            "'|' was not expected here", column=error.lineno, remedy=remedy
+        )
+    if "got '%'" in message and "{%" in source:
+        return ExpressionSyntaxError(
+            "there are no statements", remedy="`if` and `for_each` are keys of a step"
+        )
     message = message.replace("end of print statement", "the end")
     return ExpressionSyntaxError(message, column=min(error.lineno, len(source)))
 
@@ -186,6 +232,7 @@ def _translate(node: nodes.Node, depth: int) -> tree.Tree:  # noqa: C901, PLR091
             return tree.Unary(_UNARY[type(node)], inner(node.node))
         case nodes.BinExpr():
             operator = _OPERATORS[type(node)]
+            _refuse_text(node, operator)
             return tree.Binary(operator, inner(node.left), inner(node.right))
         case nodes.Concat():
             return _joined(node, inner)
@@ -198,11 +245,33 @@ def _translate(node: nodes.Node, depth: int) -> tree.Tree:  # noqa: C901, PLR091
         case nodes.Test():
             return _tested(node, inner)
         case nodes.Call():
-            raise _refuse(
-                "there are no calls", node, "filters are written `value | filter`"
-            )
+            raise _refuse("there are no calls", node, _instead_of_call(node))
         case _:
             raise _refuse("this is not part of the language", node)
+
+
+def _refuse_text(node: nodes.BinExpr, operator: tree.Operator) -> None:
+    for side in (node.left, node.right):
+        if operator in ("+", "-", "*", "/", "//", "%") and (
+            isinstance(side, nodes.Const) and isinstance(side.value, str)
+        ):
+            raise _refuse(
+                f"`{operator}` needs numbers, and {side.value!r} is a text",
+                side,
+                "texts are joined with ~" if operator == "+" else "",
+            )
+
+
+def _instead_of_call(node: nodes.Call) -> str:
+    match node.node:
+        case nodes.Name(name=name) | nodes.Getattr(attr=name):
+            known = _FILTERS_FOR.get(name)
+        case _:
+            known = None
+    if known is None:
+        return "filters are written `value | filter`"
+    most = FILTERS[known].most
+    return f"write `value | {known}{'(…)' if most else ''}`"
 
 
 _Inner = Callable[[nodes.Node], tree.Tree]

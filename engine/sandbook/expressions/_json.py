@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TypeGuard
 
 from sandbook.api import JSON
@@ -13,6 +14,8 @@ LIMIT = 1 << 20
 """Bytes a result may have."""
 
 LARGEST_NUMBER = 2**63
+_SHOWN = 60
+_DEPTH = 2
 _TOO_LARGE = "the result is larger than 1 MiB"
 
 
@@ -34,9 +37,25 @@ def kind_of(value: JSON) -> str:
 
 
 def shown(value: JSON) -> str:
-    """A short form of a value for a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - fits a line
+    """A short form of a value for a message, however large and deep the value is."""
+    text = _brief(value, _DEPTH)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "…"
+
+
+def _brief(value: JSON, depth: int) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return repr(value[:_SHOWN])
+    if isinstance(value, int | float):
+        return repr(value) if abs(value) < LARGEST_NUMBER else "a very large number"
+    if not depth:
+        return "…"
+    if isinstance(value, Mapping):
+        few = islice(value.items(), _SHOWN)
+        pairs = (f"{k[:_SHOWN]!r}: {_brief(item, depth - 1)}" for k, item in few)
+        return "{" + ", ".join(pairs) + "}"
+    return f"[{', '.join(_brief(item, depth - 1) for item in value[:_SHOWN])}]"
 
 
 def is_number(value: JSON) -> TypeGuard[int | float]:
@@ -81,15 +100,18 @@ def plain(value: JSON) -> JSON:
     return value
 
 
-def check_size(value: JSON) -> None:
-    """Refuse a value whose text would be over 1 MiB, without building that text."""
+def check_size(value: JSON) -> int:
+    """Refuse a value whose text would be over 1 MiB, without building that text.
+
+    Returns about how many bytes that text would have.
+    """
     if isinstance(value, str):
         if len(value) > LIMIT or (
             len(value) > LIMIT // 4 and len(value.encode(errors="replace")) > LIMIT
         ):
             raise ExpressionError(_TOO_LARGE)
-        return
-    _measure(value, 0)
+        return len(value)
+    return _measure(value, 0)
 
 
 def _measure(value: JSON, size: int) -> int:
@@ -109,16 +131,20 @@ def _measure(value: JSON, size: int) -> int:
     return size
 
 
-def equal(left: JSON, right: JSON) -> bool:
-    """Equality of JSON values: `true` is not 1, and 1 is 1.0."""
+def equal(left: JSON, right: JSON, spend: Callable[[int], None]) -> bool:
+    """Equality of JSON values: `true` is not 1, and 1 is 1.0.
+
+    `spend` is told of every pair that is looked at.
+    """
+    spend(1)
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(
-            equal(item, right[key]) for key, item in left.items()
+            equal(item, right[key], spend) for key, item in left.items()
         )
     if is_list(left) and is_list(right):
         return len(left) == len(right) and all(
-            equal(a, b) for a, b in zip(left, right, strict=True)
+            equal(a, b, spend) for a, b in zip(left, right, strict=True)
         )
     return left == right

@@ -10,27 +10,42 @@ from sandbook.api import VerbSpec
 from sandbook.errors import Location, Problem, RunbookError
 from sandbook.loader._build import Origin, build, project_of
 from sandbook.loader._source import LARGEST, Source
+from sandbook.loader._uses import Library
 from sandbook.runbook import Runbook
 
 __all__ = ["load_runbook", "load_text", "project_of"]
 
 
 def load_runbook(path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
-    """Read a file; raises `RunbookError` with every problem in it."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise _unreadable(path, f"the file cannot be read: {why}") from error
-    return _load(data, path, verbs)
+    """Read a file and those it uses; raises `RunbookError` with every problem."""
+
+    def read(path: Path, library: Library) -> Runbook:
+        return _load(_bytes_of(path), path, verbs, library)
+
+    return Library(read).load(path)
 
 
 def load_text(text: str, path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
     """Read a text as if it stood in `path`; raises `RunbookError`."""
-    return _load(text.encode(errors="surrogateescape"), path, verbs)
+    data = text.encode(errors="surrogateescape")
+
+    def read(asked: Path, library: Library) -> Runbook:
+        return _load(data if asked is path else _bytes_of(asked), asked, verbs, library)
+
+    return Library(read).load(path)
 
 
-def _load(data: bytes, path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise _unreadable(path, f"the file cannot be read: {why}") from error
+
+
+def _load(
+    data: bytes, path: Path, verbs: Mapping[str, VerbSpec], library: Library
+) -> Runbook:
     # PyYAML costs 20 ms to import; only what loads a file pays for it.
     from sandbook.loader._shape import runbook_shape
     from sandbook.loader._tree import read_tree
@@ -43,7 +58,7 @@ def _load(data: bytes, path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
                 "SB100", 0, "the file is empty", remedy="begin it with `runbook: 1`"
             )
         raise RunbookError(_in_order(source.problems))
-    runbook = build(tree, source, verbs, Origin.of(path, data))
+    runbook = build(tree, source, verbs, Origin.of(path, data), library)
     if runbook is None or _errors(source):
         raise RunbookError(_in_order(source.problems))
     return replace(runbook, warnings=_in_order(source.problems))

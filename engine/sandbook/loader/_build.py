@@ -10,12 +10,13 @@ from typing import Final
 
 from sandbook.api import VerbSpec
 from sandbook.expressions import Value
+from sandbook.loader._checks import check_runbook
 from sandbook.loader._inputs import read_inputs
-from sandbook.loader._names import check_names
 from sandbook.loader._nodes import ListNode, MapNode, Node, ScalarNode
 from sandbook.loader._read import TreeReader
 from sandbook.loader._source import Source
-from sandbook.loader._steps import FINALLY_TIMEOUT, StepReader
+from sandbook.loader._steps import FINALLY_TIMEOUT, StepReader, later
+from sandbook.loader._uses import Library, Uses
 from sandbook.runbook import Artifact, Runbook, Step
 from sandbook.schema import top_keys
 
@@ -38,7 +39,11 @@ class Origin:
 
 
 def build(
-    tree: Node, source: Source, verbs: Mapping[str, VerbSpec], origin: Origin
+    tree: Node,
+    source: Source,
+    verbs: Mapping[str, VerbSpec],
+    origin: Origin,
+    library: Library,
 ) -> Runbook | None:
     """The runbook; None when there is nothing to build.
 
@@ -55,23 +60,32 @@ def build(
         return None
     reader = TreeReader(source)
     top = _top_values(tree, reader, verbs)
-    step_reader = StepReader(source, reader, verbs)
+    project = project_of(origin.folder)
+    secrets = _secrets(tree, reader, top.get("secrets"))
+    uses = Uses(
+        source,
+        reader,
+        library,
+        folder=origin.folder,
+        project=project,
+        secrets=secrets,
+    )
+    step_reader = StepReader(source, reader, verbs, uses)
     steps = _step_lists(tree, step_reader)
     for name in ("runbook", "steps"):
         if tree.find(name) is None:
             reader.missing_key(
                 tree, name, "add `runbook: 1`" if name == "runbook" else ""
             )
-    timeout = top.get("timeout")
     runbook = Runbook(
         path=origin.path,
         hash=origin.hash,
         folder=origin.folder,
-        project=project_of(origin.folder),
+        project=project,
         name=top.get("name", origin.path.stem),
         description=str(top.get("description", "")),
         inputs=read_inputs(tree.find("inputs"), source, reader),
-        secrets=_secrets(tree, reader, top.get("secrets")),
+        secrets=secrets,
         env=_mapping(top.get("env")),
         sandbox=_mapping(top.get("sandbox")),
         setup=steps["setup"],
@@ -79,9 +93,9 @@ def build(
         final=steps["finally"],
         artifacts=_artifacts(tree, source, top.get("artifacts")),
         outputs=_mapping(top.get("outputs")),
-        timeout=float(timeout) if isinstance(timeout, int | float) else None,
+        timeout=later(top.get("timeout")),
     )
-    check_names(runbook, source, verbs, ids=step_reader.ids)
+    check_runbook(runbook, tree, source, verbs, ids=step_reader.ids)
     return runbook
 
 

@@ -9,17 +9,13 @@ quotes and braces are never touched.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 import yaml
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
-from yaml.tokens import ScalarToken
 
 from sandbook.loader._nodes import Style
+from sandbook.loader._parser import LineParser, end_of_line, reads_alike, takes_rest
 from sandbook.loader._shape import Shape
 
 EventKind = Literal["scalar", "alias", "list", "map", "end", "document", "stream end"]
@@ -40,8 +36,6 @@ _STYLES: Final[dict[str, Style]] = {
     "|": "literal",
     ">": "folded",
 }
-_BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:[ \t]#.*)?")
-_UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|\t|^[-?](?: |$)|^[\[\]{},*&!%@`|>]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +74,6 @@ def has_fast_parser() -> bool:
     return bool(yaml.__with_libyaml__)
 
 
-def takes_rest(rest: str, shape: Shape) -> bool:
-    """Whether what follows `KEY:` on its line is one text in a way YAML cannot see."""
-    text = rest.strip(" \t")
-    if not text or text[0] in "#\"'" or _BLOCK_HEADER.fullmatch(text):
-        return False
-    if text[0] == "[" and shape.takes_list:
-        return False
-    if text[0] == "{" and shape.takes_map:
-        return False
-    return _UNSAFE.search(text) is not None
-
-
 class FastEvents:
     """libyaml's events; gives up where a line must be taken as it is."""
 
@@ -99,9 +81,12 @@ class FastEvents:
         self._text = text
         self._loader: Any = yaml.CLoader(text)
         self._last_end = 0
+        self._is_safe = reads_alike(text)
 
     def next(self) -> Event:
         """The next event."""
+        if not self._is_safe:
+            raise NeedsRepairError
         try:
             event = _next_event(self._loader)
         except yaml.YAMLError as error:
@@ -111,7 +96,7 @@ class FastEvents:
 
     def take_line(self, shape: Shape) -> None:
         """Give up if the rest of the line is more than YAML sees."""
-        end = _end_of_line(self._text, self._last_end)
+        end = end_of_line(self._text, self._last_end)
         _, colon, rest = self._text[self._last_end : end].partition(":")
         if colon and takes_rest(rest, shape):
             raise NeedsRepairError
@@ -121,7 +106,7 @@ class RepairingEvents:
     """PyYAML's events, with lines taken as they are where a key asks for it."""
 
     def __init__(self, text: str) -> None:
-        self._parser = _LineParser(text)
+        self._parser = LineParser(text)
 
     def next(self) -> Event:
         """The next event."""
@@ -130,42 +115,6 @@ class RepairingEvents:
     def take_line(self, shape: Shape) -> None:
         """Look at the rest of the line before the next token is read."""
         self._parser.shape = shape
-
-
-class _LineParser(Reader, Scanner, Parser):
-    """PyYAML's parser; when `shape` is set, the next token may be a whole line."""
-
-    index: int
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-        self._whole = text
-        self.shape: Shape | None = None
-        self.taken: set[int] = set()
-
-    def fetch_more_tokens(self) -> Any:
-        """Read the next token, or the rest of a line as one text."""
-        shape, self.shape = self.shape, None
-        if shape is not None and not self.flow_level:
-            end = _end_of_line(self._whole, self.index)
-            rest = self._whole[self.index : end]
-            if takes_rest(rest, shape):
-                return self._fetch_line(rest)
-        return super().fetch_more_tokens()  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-
-    def _fetch_line(self, rest: str) -> None:
-        scanner: Any = self  # the stubs know no types of what is used here
-        text = rest.strip(" \t")
-        scanner.forward(len(rest) - len(rest.lstrip(" \t")))
-        start = scanner.get_mark()
-        scanner.forward(len(text))
-        scanner.allow_simple_key = False
-        if " #" in text or "\t#" in text:
-            self.taken.add(self.index)
-        end = scanner.get_mark()
-        scanner.tokens.append(ScalarToken(text, True, start, end))
 
 
 def _next_event(parser: Any) -> Event:
@@ -185,8 +134,3 @@ def _next_event(parser: Any) -> Event:
         in_braces=bool(getattr(event, "flow_style", False)),
         has_hash=kind == "scalar" and end in getattr(parser, "taken", ()),
     )
-
-
-def _end_of_line(text: str, start: int) -> int:
-    ends = (text.find(end, start) for end in "\n\r")
-    return min((end for end in ends if end >= 0), default=len(text))

@@ -82,6 +82,11 @@ def _spec(name: str, values: Mapping[str, Value], *, at: Location) -> InputSpec:
 def _check_spec(spec: InputSpec, node: MapNode, reader: TreeReader) -> None:
     if spec.type == "choice" and not spec.options:
         reader.missing_key(node, "options", "add `options: [a, b]`")
+    _check_options(node, reader)
+    highest = node.find("max")
+    if highest is not None and _is_empty_range(spec.minimum, spec.maximum):
+        message = f"no number is at least {spec.minimum:g} and at most this"
+        reader.add("SB215", highest.value, message, "exchange `min` and `max`")
     only: Mapping[str, tuple[str, ...]] = {
         "options": ("choice",),
         "min": ("integer", "number"),
@@ -97,6 +102,21 @@ def _check_spec(spec: InputSpec, node: MapNode, reader: TreeReader) -> None:
                 f"{key!r} makes no sense for an input of type {spec.type!r}",
                 f"it belongs to {' and '.join(types)}",
             )
+
+
+def _is_empty_range(minimum: float | None, maximum: float | None) -> bool:
+    return minimum is not None and maximum is not None and minimum > maximum
+
+
+def _check_options(node: MapNode, reader: TreeReader) -> None:
+    pair = node.find("options")
+    seen: set[str] = set()
+    for item in pair.value.items if pair and isinstance(pair.value, ListNode) else ():
+        if isinstance(item, ScalarNode):
+            if item.text in seen:
+                message = f"the option {item.text!r} is listed twice"
+                reader.add("SB211", item, message, "remove one of them")
+            seen.add(item.text)
 
 
 def _with_default(

@@ -12,6 +12,7 @@ from sandbook.api import Schema, VerbSpec
 from sandbook.schema import (
     alternatives,
     items_of,
+    kind_of,
     others_of,
     properties_of,
     resolve,
@@ -55,6 +56,21 @@ class Shape:
     def takes_map(self) -> bool:
         """Whether a map may stand here."""
         return any(one.get("type") == "object" for one in self._resolved())
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """How a single text here may be read; nothing is known where it is empty."""
+        return frozenset(
+            kind_of(one)
+            for one in self._resolved()
+            if one.get("type") not in ("array", "object")
+        )
+
+    def knows(self, key: str) -> bool:
+        """Whether this key is one of the language, and no name of the author."""
+        if self._is_steps and key in self._steps:
+            return True
+        return any(key in properties_of(one) for one in self._resolved())
 
     def under(self, key: str) -> Shape:
         """The value of this key."""

@@ -10,6 +10,8 @@ from typing import Final, Literal
 from sandbook.errors import Location, Problem
 
 LARGEST: Final = 1 << 20
+_LOCAL: Final = re.compile(r"SB1\d\d|SB20[13-8]|SB21[0136]|SB301|SB30[5-9]")
+"""The problems that a part of a file has whatever else stands in it."""
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -17,12 +19,16 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 class Source:
     """A text and its problems; offsets count characters from 0.
 
-    `path` is shown as it was given.
+    `path` is shown as it was given. `is_partial` = some of the text was no YAML and
+    was passed over: what only seems to be missing is no problem then. At the offsets
+    in `settled` YAML itself was misused; what stands there is not looked at again.
     """
 
     path: str
     text: str
     problems: list[Problem] = field(default_factory=list[Problem])
+    is_partial: bool = False
+    settled: set[int] = field(default_factory=set[int])
     _starts: list[int] = field(default_factory=list[int])
     _lines: dict[int, str] = field(default_factory=dict[int, str])
 
@@ -69,6 +75,8 @@ class Source:
         severity: Literal["error", "warning"] = "error",
     ) -> None:
         """Record a problem at a character."""
+        if self._is_consequence(code, offset):
+            return
         at = self.locate(offset)
         source = self.line(at.line)
         room = max(1, len(source) - at.column + 1)
@@ -83,3 +91,13 @@ class Source:
                 severity=severity,
             )
         )
+
+    def _is_consequence(self, code: str, offset: int) -> bool:
+        """Whether a problem comes from one that was told already."""
+        if code[:3] != "SB1" and offset in self.settled:
+            return True
+        if not self.is_partial:
+            return False
+        # Behind such a key may have stood what was passed over.
+        is_nothing = code == "SB203" and not self.rest_of_line(offset).strip()
+        return is_nothing or _LOCAL.fullmatch(code) is None

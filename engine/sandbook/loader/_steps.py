@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from sandbook.api import Schema, VerbSpec
-from sandbook.expressions import Value
+from sandbook.expressions import Template, Value
 from sandbook.loader._nodes import ListNode, MapNode, Node, Pair, ScalarNode
 from sandbook.loader._read import TreeReader
 from sandbook.loader._source import Source
+from sandbook.loader._uses import Uses
 from sandbook.problems import suggest
 from sandbook.runbook import Retry, RetryOn, Step
 from sandbook.schema import STEP_KEYS, alternatives, kind_of, step_keys
@@ -22,11 +24,16 @@ class StepReader:
     """Reads lists of steps; `ids` maps the ids of the file to where they stand."""
 
     def __init__(
-        self, source: Source, reader: TreeReader, verbs: Mapping[str, VerbSpec]
+        self,
+        source: Source,
+        reader: TreeReader,
+        verbs: Mapping[str, VerbSpec],
+        uses: Uses,
     ) -> None:
         self._source = source
         self._reader = reader
         self._verbs = verbs
+        self._uses = uses
         self._keys = {name: step_keys(verb) for name, verb in verbs.items()}
         self._ids: dict[str, int] = {}
 
@@ -35,11 +42,19 @@ class StepReader:
         """Every id of the file, also of steps that could not be read."""
         return frozenset(self._ids)
 
-    def read(self, node: Node, path: str, *, default: float | None) -> tuple[Step, ...]:
+    def read(
+        self,
+        node: Node,
+        path: str,
+        *,
+        default: float | None,
+        sandbox: str | None = None,
+    ) -> tuple[Step, ...]:
         """Read a list of steps.
 
         `path` is the list's place in the plan; `default` is the time limit of a step
-        that has none, and None = the one of its verb.
+        that has none, and None = the one of its verb. `sandbox` is that of the step
+        around them, for those that name none.
         """
         if not isinstance(node, ListNode):
             self._reader.add(
@@ -52,12 +67,14 @@ class StepReader:
         if not node.items:
             self._reader.add("SB215", node, "at least one step is needed here")
         read = (
-            self._step(item, f"{path}[{index}]", default)
+            self._step(item, f"{path}[{index}]", default, sandbox)
             for index, item in enumerate(node.items)
         )
         return tuple(step for step in read if step is not None)
 
-    def _step(self, node: Node, path: str, default: float | None) -> Step | None:
+    def _step(
+        self, node: Node, path: str, default: float | None, sandbox: str | None
+    ) -> Step | None:
         if not isinstance(node, MapNode):
             remedy = "write its verb, as `command: …`"
             self._reader.add("SB203", node, "a step is a map with a verb", remedy)
@@ -79,7 +96,21 @@ class StepReader:
             if node.find(name) is None:
                 self._reader.missing_key(node, name)
         self._check_one_of(node, verb)
-        return self._build(node, verb, values, path, default)
+        step = self._build(node, verb, values, path, default)
+        return self._with_inner(
+            step if step.sandbox else replace(step, sandbox=sandbox), node, verb
+        )
+
+    def _with_inner(self, step: Step, node: MapNode, verb: VerbSpec) -> Step:
+        """The step with the steps below its keys, and those of what it uses."""
+        children = {
+            name: self.read(
+                pair.value, f"{step.path}.{name}", default=None, sandbox=step.sandbox
+            )
+            for name in verb.nested
+            if (pair := node.find(name)) is not None
+        }
+        return replace(step, children=children, used=self._uses.read(step, node))
 
     def _check_one_of(self, node: MapNode, verb: VerbSpec) -> None:
         found = [pair for pair in node if pair.name in verb.one_of]
@@ -178,11 +209,6 @@ class StepReader:
         own = {verb.name, *verb.keys}
         common = {name: value for name, value in values.items() if name not in own}
         timeout = verb.timeout if default is None else default
-        children = {
-            name: self.read(pair.value, f"{path}.{name}", default=None)
-            for name in verb.nested
-            if (pair := node.find(name)) is not None
-        }
         return Step(
             path=path,
             verb=verb.name,
@@ -193,24 +219,24 @@ class StepReader:
             condition=common.get("if", True),
             for_each=common.get("for_each"),
             is_loop="for_each" in common,
-            limit=_int_or_none(common.get("limit")),
+            limit=later(common.get("limit")),
             retry=_retry(common.get("retry")),
-            timeout=_float_or_none(common["timeout"])
-            if "timeout" in common
-            else timeout,
+            timeout=later(common["timeout"]) if "timeout" in common else timeout,
             env=_mapping(common.get("env")),
             cwd=common.get("cwd"),
             sandbox=_text_or_none(common.get("in")),
             expect=common.get("expect"),
             save=_mapping(common.get("save")),
-            allow_failure=common.get("allow_failure") is True,
+            allow_failure=later(common.get("allow_failure")) or False,
             rerun_on_resume=common.get("resume") == "rerun",
-            children=children,
         )
 
 
 def _label(node: MapNode, verb: VerbSpec) -> str:
     pair = node.find(verb.name)
+    if pair and verb.name in verb.nested and isinstance(pair.value, ListNode):
+        count = len(pair.value.items)
+        return f"{verb.name}: {count} step{'s'[: count - 1]}"
     text = _first_words(pair.value) if pair else ""
     # A command line says by itself what it is.
     is_shell = any(kind_of(part) == "shell" for part in alternatives(verb.value))
@@ -236,12 +262,9 @@ def _text_or_none(value: Value) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _int_or_none(value: Value) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _float_or_none(value: Value) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+def later(value: Value) -> Value:
+    """A value that is looked at when its step runs, in the words of its key."""
+    return replace(value, kind="free") if isinstance(value, Template) else value
 
 
 _RETRY_ON: Final[Mapping[str, RetryOn]] = {
@@ -252,7 +275,9 @@ _RETRY_ON: Final[Mapping[str, RetryOn]] = {
 }
 
 
-def _retry(value: Value) -> Retry:
+def _retry(value: Value) -> Retry | Template:
+    if isinstance(value, Template):
+        return replace(value, kind="free")
     if isinstance(value, int):
         return Retry(times=value)
     if not isinstance(value, Mapping):
@@ -260,11 +285,11 @@ def _retry(value: Value) -> Retry:
     usual = Retry()
     causes = value.get("on")
     return Retry(
-        times=_int_or_none(value.get("times")) or 0,
-        wait=_number(value, "wait", usual.wait),
-        backoff=_number(value, "backoff", usual.backoff),
-        max_wait=_number(value, "max_wait", usual.max_wait),
-        jitter=value.get("jitter") is True,
+        times=_or_usual(value, "times", usual.times),
+        wait=_or_usual(value, "wait", usual.wait),
+        backoff=_or_usual(value, "backoff", usual.backoff),
+        max_wait=_or_usual(value, "max_wait", usual.max_wait),
+        jitter=_or_usual(value, "jitter", usual.jitter),
         on=frozenset(
             _RETRY_ON[cause]
             for cause in causes
@@ -275,6 +300,6 @@ def _retry(value: Value) -> Retry:
     )
 
 
-def _number(value: Mapping[str, Value], key: str, default: float) -> float:
-    found = _float_or_none(value.get(key))
-    return default if found is None else found
+def _or_usual(value: Mapping[str, Value], key: str, usual: Value) -> Value:
+    found = value.get(key)
+    return usual if found is None else later(found)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
 import yaml
-from yaml.reader import ReaderError
 
+from sandbook.loader._shield import Shield
 from sandbook.loader._source import Source
 
 _QUOTE: Final = "quote the text, or write it behind | on lines of its own"
 _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        r"directive|incompatible YAML document",
+        "a line that begins with % is a directive, and only %YAML 1.2 is known",
+        "remove the line, or quote the text",
+    ),
+    (
+        r"escape that is no character",
+        "this escape stands for no character",
+        "write the character itself, or one number for the whole of it",
+    ),
     (
         r"while scanning an? (?P<what>alias|anchor|tag|directive)",
         "a text that begins with * & ! or % must be quoted: it would be a YAML {what}",
@@ -69,28 +80,25 @@ _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
 _QUOTED: Final = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
 
 
-def explain_yaml_error(error: yaml.YAMLError, source: Source, text: str) -> None:
-    """Add the problem of a text that is not YAML."""
-    if isinstance(error, ReaderError):
-        position = min(int(error.position), len(source.text))
-        found: object = error.character
-        code = found if isinstance(found, int) else ord(str(found)[:1])
-        source.add(
-            "SB101",
-            position,
-            f"the character U+{code:04X} cannot stand in YAML",
-            remedy=f'write it in double quotes, as "\\u{code:04x}"',
-        )
-        return
-    if isinstance(error, yaml.MarkedYAMLError):
-        _add_marked(error, source, text)
-        return
-    source.add("SB101", 0, f"the file is not YAML: {error}")
-
-
-def _add_marked(error: yaml.MarkedYAMLError, source: Source, text: str) -> None:
+def explain_yaml_error(
+    error: yaml.MarkedYAMLError, source: Source, shield: Shield
+) -> tuple[int, int]:
+    """Add the problem of a text that is not YAML; say from where to where it is."""
     mark = error.problem_mark or error.context_mark
-    where = _place(error, mark.index if mark else 0, text)
+    index = min(mark.index if mark else 0, len(source.text))
+    begun = min(error.context_mark.index, index) if error.context_mark else index
+    where = _place(error, index, shield.text)
+    _explain(error, where, source, shield)
+    return min(begun, where), index
+
+
+def _explain(
+    error: yaml.MarkedYAMLError, where: int, source: Source, shield: Shield
+) -> None:
+    unended = _unended_in_line(source, where, shield.unended)
+    if unended is not None:
+        shield.refuse_unended(unended)
+        return
     tab = _tab_in_line(source, where)
     if tab is not None:
         _add_tab(source, tab)
@@ -99,10 +107,25 @@ def _add_marked(error: yaml.MarkedYAMLError, source: Source, text: str) -> None:
     for pattern, message, remedy in _KNOWN:
         found = re.search(pattern, told, re.DOTALL)
         if found:
-            words = message.replace("{what}", found.groupdict().get("what", ""))
+            what = found.groupdict().get("what", "")
+            words = message.replace("{what}", _as_written(what, source, where))
             source.add("SB101", where, words, remedy=remedy)
             return
     source.add("SB101", where, f"this is not YAML: {error.problem}", remedy=_QUOTE)
+
+
+def _as_written(what: str, source: Source, where: int) -> str:
+    """A character of a message, where PyYAML has met a private one of ours."""
+    if what.isascii():
+        return what
+    return repr(source.text[where : where + 1] or what)
+
+
+def _unended_in_line(source: Source, where: int, unended: Sequence[int]) -> int | None:
+    """The expression without an end that stands before this place in its line."""
+    start = where - source.locate(where).column + 1
+    found = bisect_right(unended, where) - 1
+    return unended[found] if found >= 0 and unended[found] >= start else None
 
 
 def _place(error: yaml.MarkedYAMLError, index: int, text: str) -> int:
@@ -131,15 +154,17 @@ def _add_tab(source: Source, where: int) -> None:
     )
 
 
-def refuse_tabs(source: Source, scalars: Sequence[tuple[int, int]]) -> None:
+def refuse_tabs(source: Source, text: str, scalars: Sequence[tuple[int, int]]) -> None:
     """Add a problem for each line with a tab outside texts and comments.
+
+    `text` is what was read of the file, at the same offsets.
 
     libyaml takes some of them for spaces, PyYAML and others do not.
     """
     inside = sorted(scalars)
     index = 0
     told = 0
-    for match in re.finditer("\t", source.text):
+    for match in re.finditer("\t", text):
         position = match.start()
         while index < len(inside) and inside[index][1] <= position:
             index += 1

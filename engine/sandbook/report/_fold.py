@@ -29,6 +29,7 @@ class ReportFold:
         self._status = "planned"
         self._cancelled_by: str | None = None
         self._resumed = 0
+        self._notes: list[str] = []
         self._runs: Mapping[str, Callable[[Event], None]] = {
             "run.started": self._on_started,
             "provider.tried": self._on_tried,
@@ -41,7 +42,9 @@ class ReportFold:
     def add(self, event: Event) -> None:
         """Take the next event."""
         self._last = event
-        if event.name.startswith("step."):
+        if event.name == "step.noted" and not text(event.fields, "step"):
+            self._notes.append(text(event.fields, "text") or "")
+        elif event.name.startswith("step."):
             self._on_step(event)
         elif event.name.startswith("sandbox."):
             self._sandboxes.add(event)
@@ -86,6 +89,7 @@ class ReportFold:
             totals=count(steps),
             quota=self._sandboxes.quota(_quota(last), now=self._last.at),
             artifacts=texts(last, "artifacts"),
+            notes=tuple(self._notes),
             outputs=entries(last, "outputs"),
         )
 

@@ -45,8 +45,8 @@ class AttemptReport:
     """One try of a step; `status` is "started" while it runs.
 
     `results` are the fields of its verb, `saved` its saved values; what derives from
-    a secret is `{"tainted": true}`. `attached` is what a resumed run would join:
-    kind and id.
+    a secret is `{"tainted": true}`. `notes` is what it said to the person who watched,
+    `attached` what a resumed run would join: kind and id.
     """
 
     number: int
@@ -59,6 +59,7 @@ class AttemptReport:
     results: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     saved: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     artifacts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     output: Output | None = None
     attached: tuple[str, str] | None = None
 
@@ -155,12 +156,14 @@ class QuotaUse:
 class Totals:
     """How many steps ended how: those without steps below them, each item once.
 
-    `allowed` failed and do not count, `started` have not ended, `pending` not begun.
+    `allowed` failed and do not count, `cancelled` were ended by something else, as the
+    failure of a step beside them; `started` have not ended, `pending` not begun.
     """
 
     passed: int = 0
     failed: int = 0
     allowed: int = 0
+    cancelled: int = 0
     skipped: int = 0
     started: int = 0
     pending: int = 0
@@ -198,6 +201,7 @@ class Report:
     totals: Totals
     quota: tuple[QuotaUse, ...]
     artifacts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     outputs: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     output_folder: Path | None = field(default=None, compare=False)
 

@@ -58,6 +58,9 @@ class StepFold:
                 _change(step, lambda last: replace(last, attached=_attached(event)))
             case "step.output":
                 _change(step, lambda last: replace(last, output=_output(event)))
+            case "step.noted":
+                said = text(event.fields, "text") or ""
+                _change(step, lambda last: replace(last, notes=(*last.notes, said)))
             case "step.finished":
                 _finish(step, event)
                 self._ended.append(path)
@@ -112,10 +115,10 @@ def count(steps: Iterable[StepReport]) -> Totals:
 
 def _leaves(steps: Iterable[StepReport], *, allowed: bool) -> Iterator[str]:
     for step in steps:
-        pardoned = allowed or step.allowed
+        pardoned = allowed or step.allowed or step.status == "passed"
         if step.children:
             yield from _leaves(step.children, allowed=pardoned)
-        elif step.status in FAILED:
+        elif step.status in FAILED and step.status != "cancelled":
             yield "allowed" if pardoned else "failed"
         else:
             yield step.status
@@ -124,7 +127,8 @@ def _leaves(steps: Iterable[StepReport], *, allowed: bool) -> Iterator[str]:
 def _counting(steps: Iterable[StepReport]) -> Iterator[StepReport]:
     """Every failed step that no `allow_failure` pardons."""
     for step in steps:
-        if step.allowed:
+        # What failed in one try of a step that passed at last does not count.
+        if step.allowed or step.status == "passed":
             continue
         if step.status in FAILED:
             yield step

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path, PurePosixPath
+
+from sandbook.api import Files
 from sandbook.errors import SandbookError
 from sandbook.expressions import evaluate
 from sandbook.runbook import Artifact
-from sandbook.runner._context import RunContext
+from sandbook.runner._context import BookContext, Owner
 from sandbook.runner._sandboxes import Live, Sandboxes
-from sandbook.verbs._paths import is_pattern, split_pattern
+from sandbook.verbs._paths import (
+    DEEPEST,
+    in_folder,
+    is_pattern,
+    leads_out,
+    matches,
+    split_pattern,
+)
 from sandbook.verbs.fetch import artifact_path, fetch_into
 
 
 class Artifacts:
-    """The artifacts of a run; each sandbox's are collected once."""
+    """The artifacts of a runbook; each sandbox's are collected once.
 
-    def __init__(self, context: RunContext, sandboxes: Sandboxes) -> None:
+    `place` is the path of the step that uses it, `cwd` where its paths start.
+    """
+
+    def __init__(
+        self,
+        context: BookContext,
+        sandboxes: Sandboxes,
+        *,
+        place: str = "",
+        cwd: str | None = None,
+    ) -> None:
         self._context = context
         self._sandboxes = sandboxes
+        self._place = place
+        self._cwd = cwd
+        self._turn = context.whole.places[place]
         self._done: set[str] = set()
+        self.kept: list[str] = []
 
     async def collect(self) -> None:
         """Collect from every sandbox that was not asked yet."""
@@ -42,29 +67,100 @@ class Artifacts:
         return self._context.runbook.artifacts
 
     def _sandbox_of(self, artifact: Artifact) -> str:
-        return artifact.sandbox or next(iter(self._context.plan.sandboxes))
+        return self._context.plan.name_of(artifact.sandbox)
 
     async def _collect(self, live: Live | None, artifact: Artifact) -> None:
         path = str(evaluate(artifact.path, self._context.scope()))
         if live is None:
             self._missing(artifact, "its sandbox was never made")
             return
+        files = live.sandbox.files
         fixed = split_pattern(path)[0] if is_pattern(path) else path
-        folder = self._context.artifacts
-        target = artifact_path(folder, fixed.lstrip("/~"), path)
+        target = artifact_path(
+            self._context.whole.artifacts,
+            fixed.lstrip("/~") or ".",
+            path,
+            naming=self._context.whole.masker.name,
+        )
         if target is None:
             self._missing(artifact, f"{path!r} would leave the artifacts folder")
-        elif target.exists() and not is_pattern(path):
-            self._missing(artifact, f"there is a {target.name!r} already")
+        elif await leads_out(files, in_folder(self._cwd, fixed)):
+            self._missing(
+                artifact, f"{path!r} is a link that leaves the working folder"
+            )
         else:
-            moved = await fetch_into(live.sandbox.files, path, target)
-            self._context.kept.append(path)
-            if not moved.files:
-                note = f"{artifact.at}: nothing fits {path!r}"
-                self._context.recorder.note("", note)
+            await self._take(live, artifact, path, target)
+
+    async def _take(
+        self, live: Live, artifact: Artifact, path: str, target: Path
+    ) -> None:
+        whole = self._context.whole
+        where = in_folder(self._cwd, path)
+        taken: dict[Path, Owner] = {}
+        async for source, name in _sources(live.sandbox.files, where, target):
+            owner = Owner(
+                place=self._place, turn=self._turn, source=f"{live.name}:{source}"
+            )
+            if self._is_taken(name, owner, is_plain=not is_pattern(path)):
+                self._refuse(artifact, name)
+                return
+            taken[name] = owner
+        if not taken and is_pattern(path):
+            self._note(f"{artifact.at}: nothing fits the artifact pattern {path!r}")
+            return
+        # Before the download: what runs at the same time asks as well.
+        whole.owners.update(taken)
+        moved = await fetch_into(
+            live.sandbox.files, where, target, naming=whole.masker.name
+        )
+        for skipped, reason in moved.skipped:
+            self._note(f"{artifact.at}: {skipped} is left out: {reason}")
+        self.kept.append(path)
+
+    def _is_taken(self, name: Path, owner: Owner, *, is_plain: bool) -> bool:
+        known = self._context.whole.owners.get(name)
+        if known is None:
+            return False
+        # A runbook that is tried again replaces what it brought before.
+        if known.place == owner.place and known.turn != owner.turn:
+            return False
+        return is_plain or known.source != owner.source
+
+    def _refuse(self, artifact: Artifact, name: Path) -> None:
+        shown = name.relative_to(self._context.whole.artifacts.resolve())
+        why = f"artifact not collected: there is a {str(shown)!r} already"
+        if self._context.status == "passed":
+            self._context.fail("failed", f"{artifact.at}: {why}")
+        else:
+            self._note(f"{artifact.at}: {why}")
 
     def _missing(self, artifact: Artifact, why: str) -> None:
         # Of a run that failed, or that never got there, nothing more is expected.
-        if self._context.status == "passed":
+        if self._context.status == "passed" and artifact.is_required:
             cause = f"{artifact.at}: artifact not collected: {why}"
             self._context.fail("failed", cause)
+
+    def _note(self, text: str) -> None:
+        self._context.recorder.note(self._place, text)
+
+
+async def _sources(
+    files: Files, path: str, target: Path
+) -> AsyncIterator[tuple[str, Path]]:
+    """Each file that would be brought, and where it goes."""
+    folder = target.resolve()
+    if is_pattern(path):
+        try:
+            base = (await files.stat(split_pattern(path)[0], follow=True)).path
+        except FileNotFoundError:
+            return
+        async for entry in matches(files, path):
+            yield entry.path, folder / PurePosixPath(entry.path).relative_to(base)
+        return
+    whole = await files.stat(path, follow=True)
+    if whole.kind != "folder":
+        yield whole.path, folder
+        return
+    async for entry in files.list(path, depth=DEEPEST):
+        if entry.kind == "file":
+            yield entry.path, folder / PurePosixPath(entry.path).relative_to(whole.path)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Literal
 
@@ -13,15 +12,16 @@ from sandbook.api import Bound, Failure, Outcome
 from sandbook.errors import ConnectionLost, SandbookError, SandboxLost, told
 from sandbook.expressions import Scope, evaluate, secrets_in
 from sandbook.output import OutputFile
-from sandbook.runbook import Retry
 from sandbook.runner._artifacts import Artifacts
 from sandbook.runner._background import Backgrounds
-from sandbook.runner._context import Env, RunContext
+from sandbook.runner._context import BookContext, Env
+from sandbook.runner._items import Item
 from sandbook.runner._judge import judge
-from sandbook.runner._record import Item, Record
+from sandbook.runner._record import Record
 from sandbook.runner._results import StepResult, status_for
 from sandbook.runner._sandboxes import CannotStart, Sandboxes
-from sandbook.runner._try import Try
+from sandbook.runner._terms import Terms
+from sandbook.runner._try import Inner, Try
 
 CANCELLED = StepResult(status="cancelled")
 GRACE = 15.0
@@ -32,26 +32,47 @@ GRACE = 15.0
 class Parts:
     """What tries work with."""
 
-    context: RunContext
+    context: BookContext
     sandboxes: Sandboxes
     backgrounds: Backgrounds
     artifacts: Artifacts
     record: Record
 
     def scope_of(self, item: Item) -> tuple[Scope, Env]:
-        """What the item's expressions see, and its environment."""
-        live = self.sandboxes.peek(self.context.plan.sandbox_of(item.step))
-        extra = {**item.extra, "sandbox": live.as_json()} if live else item.extra
-        return self.context.scope_of(item.step, extra)
+        """What the item's expressions see; the environment of it and the steps around.
+
+        That of the file is not in it.
+        """
+        around, step = item.around, item.step
+        extra = dict(around.extra)
+        plan = self.context.plan
+        live = self.sandboxes.peek(plan.sandbox_of(step))
+        if live:
+            extra["sandbox"] = {**live.as_json(), "name": plan.local_name(live.name)}
+        known = self.context.scope(
+            extra, env=around.env, written=around.written, results=around.results
+        )
+        own = {name: str(evaluate(value, known)) for name, value in step.env.items()}
+        env = {**around.env, **own}
+        scope = self.context.scope(
+            extra, env=env, written=item.written, results=around.results
+        )
+        return scope, env
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One try; `result` is what it has come to so far."""
+    """One try; `result` is what it has come to so far.
+
+    `number` counts the tries of this item, `attempt` those of the whole run.
+    """
 
     parts: Parts
+    inner: Inner
     item: Item
+    terms: Terms
     number: int
+    attempt: int = 0
     result: StepResult = CANCELLED
     args: dict[str, Bound] = field(default_factory=dict[str, Bound])
     one: Try | None = None
@@ -64,28 +85,33 @@ class Attempt:
         Raises:
             CannotStart: There is no sandbox for it.
         """
+        self.attempt = self.parts.record.next_attempt(self.item)
         output = self._output_file()
         try:
-            self.result = await self._tried(output)
+            self._ended(await self._tried(output))
         except SandbookError as error:
-            self.result = self._failed(error)
+            self._ended(self._failed(error))
         except CannotStart as stop:
             # No other try would find one: "lost" is never repeated.
-            self.result = self._failed(stop.error, kind="lost")
+            self._ended(self._failed(stop.error, kind="lost"))
             raise
         finally:
-            self.retry_in = pause_before_next(self.item.step.retry, self.result)
             self._tell(output)
         return self.result
 
+    def _ended(self, result: StepResult) -> None:
+        allowed = result.failed and self.terms.allow_failure
+        self.result = replace(result, allowed=allowed)
+        self.retry_in = self.terms.retry.pause_after(result)
+
     def _output_file(self) -> OutputFile:
-        context = self.parts.context
+        whole = self.parts.context.whole
         return OutputFile(
-            context.folder.output,
+            whole.folder.output,
             step=self.item.path,
-            attempt=self.number,
-            masker=context.masker,
-            show=context.recorder.output,
+            attempt=self.attempt,
+            masker=whole.masker,
+            show=whole.recorder.output,
         )
 
     async def _tried(self, output: OutputFile) -> StepResult:
@@ -97,20 +123,25 @@ class Attempt:
             }
             cwd = evaluate(step.cwd, scope)
         finally:
-            self.parts.record.started(self.item, self.number, self.args)
+            self.parts.record.started(self.item, self.attempt, self.args)
         self.one = Try(
             context=self.parts.context,
             sandboxes=self.parts.sandboxes,
             backgrounds=self.parts.backgrounds,
             collect=self.parts.artifacts.collect_from,
+            inner=self.inner,
             output=output,
-            step=step,
-            path=self.item.path,
-            key=self.parts.record.key(self.item, self.number),
+            item=self.item,
+            key=self.parts.record.key(self.item, self.attempt),
             args=self.args,
             secret_args=frozenset(k for k, v in step.args.items() if secrets_in(v)),
-            env=env,
-            cwd=None if cwd is None else str(cwd),
+            own_env=env,
+            cwd=self.item.folder(
+                None if cwd is None else str(cwd),
+                self.parts.context.plan.sandbox_of(step),
+            ),
+            timeout=self.terms.timeout,
+            limit=self.terms.limit,
         )
         verdict = await judge(step, self.one, await self._work(self.one), scope)
         return StepResult(
@@ -120,6 +151,7 @@ class Attempt:
             fields=verdict.outcome.fields,
             values=verdict.values,
             failure=verdict.outcome.failure,
+            now=self.one.kept.fields if self.one.kept else None,
         )
 
     async def _work(self, one: Try) -> Outcome:
@@ -149,20 +181,14 @@ class Attempt:
         # A background program goes on writing there, and tells of it at its end.
         if not self.parts.backgrounds.keeps(output):
             self.parts.record.output(output.close())
+        if self.result is CANCELLED:
+            took = monotonic() - self.began
+            self.result = replace(CANCELLED, seconds=took, tries=self.number)
         found = tuple(self.one.found) if self.one else ()
         self.parts.record.finished(
             self.item,
             self.result,
-            attempt=self.number,
+            attempt=self.attempt,
             artifacts=found,
             retry_in=self.retry_in,
         )
-
-
-def pause_before_next(retry: Retry, result: StepResult) -> float | None:
-    """Seconds until the next try; None when this one was the last."""
-    failure = result.failure
-    if failure is None or result.tries > retry.times or failure.kind not in retry.on:
-        return None
-    wait = min(retry.wait * retry.backoff ** (result.tries - 1), retry.max_wait)
-    return wait * random.uniform(0.5, 1.5) if retry.jitter else wait

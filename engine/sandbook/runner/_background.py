@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
 
-from sandbook.api import JSON, Background, ExecResult
+from sandbook.api import Background, ExecResult
 from sandbook.errors import SandbookError
 from sandbook.output import OutputFile
 from sandbook.runbook import Step
-from sandbook.runner._context import RunContext
+from sandbook.runner._context import BookContext
 
 END_TIMEOUT = 5.0
 
@@ -30,9 +29,9 @@ class _Running:
 
 
 class Backgrounds:
-    """Background programs of a run; one ended with another code than 0 fails it."""
+    """Background programs of a runbook; one ended with another code than 0 fails it."""
 
-    def __init__(self, context: RunContext, tasks: TaskGroup) -> None:
+    def __init__(self, context: BookContext, tasks: TaskGroup) -> None:
         self._context = context
         self._tasks = tasks
         self._running: list[_Running] = []
@@ -52,13 +51,6 @@ class Backgrounds:
         self._running.append(running)
         self._tasks.start_soon(self._follow, running)
 
-    def fields_of(self, step_id: str) -> Mapping[str, JSON] | None:
-        """The result, as it is now, of the background command with this id."""
-        for running in self._running:
-            if running.step.id == step_id:
-                return running.background.fields()
-        return None
-
     def keeps(self, output: OutputFile) -> bool:
         """Whether a background program still writes there."""
         return any(running.output is output for running in self._running)
@@ -71,6 +63,11 @@ class Backgrounds:
                 continue
             running.wanted_dead = True
             self._context.fail("failed", _cause(running, result))
+
+    async def end_all(self) -> None:
+        """End those that are left, the youngest first."""
+        for sandbox in dict.fromkeys(each.sandbox for each in reversed(self._running)):
+            await self.end_in(sandbox)
 
     async def end_in(self, sandbox: str) -> None:
         """End those of one sandbox, the youngest first."""
@@ -105,7 +102,7 @@ class Backgrounds:
             _close(self._context, running)
 
 
-def _close(context: RunContext, running: _Running) -> None:
+def _close(context: BookContext, running: _Running) -> None:
     fields = running.output.close()
     if fields is not None:
         context.recorder.emit("step.output", **fields)

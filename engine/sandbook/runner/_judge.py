@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sandbook.api import JSON, Bound, Failure, Outcome
-from sandbook.expectations import replaces
+from sandbook.expectations import (
+    PatternTooSlow,
+    nearest_line,
+    replaces,
+    search,
+    shown,
+)
 from sandbook.expressions import Scope, evaluate
 from sandbook.runbook import Step
 from sandbook.runner._try import Try
@@ -28,7 +33,7 @@ async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict
     failure = outcome.failure
     if failure is not None and not replaces(subjects, failure.subject):
         return Verdict(outcome=outcome)
-    values, missing = _saved(step, outcome.fields, scope)
+    values, missing = await _saved(step, outcome.fields, scope)
     if missing:
         failed = Failure(cause=missing, kind="expect")
         return Verdict(outcome=replace(outcome, failure=failed), values=values)
@@ -39,16 +44,23 @@ async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict
     return Verdict(outcome=replace(outcome, failure=unmet), values=values)
 
 
-def _saved(
+async def _saved(
     step: Step, fields: Mapping[str, JSON], scope: Scope
 ) -> tuple[dict[str, JSON], str]:
     """The first group (or all) of each match in stdout; and why one is missing."""
     values: dict[str, JSON] = {}
-    text = str(fields.get("stdout", fields.get("output", "")))
-    for name, pattern in step.save.items():
+    name = "stdout" if "stdout" in fields else "text"
+    text = str(fields.get(name) or "")
+    for saved, pattern in step.save.items():
         written = str(evaluate(pattern, scope))
-        match = re.search(written, text, re.MULTILINE)
-        if match is None:
-            return values, f"`save` found no match of {written!r} for {name!r}"
-        values[name] = match.group(1) if match.groups() else match.group()
+        try:
+            found = await search(written, text)
+        except PatternTooSlow as error:
+            return values, f"`save` of {saved!r}: {error.message}; {error.remedy}"
+        if found is None:
+            near = nearest_line(text, written)
+            least = f"the nearest line is {near!r}" if near else f"it is {shown(text)}"
+            told = f"`save` found no match of {written!r} for {saved!r}"
+            return values, f"{told} in {name}: {least}"
+        values[saved] = found.first
     return values, ""

@@ -5,35 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from sandbook.api import JSON, Bound
-from sandbook.runbook import Step
-from sandbook.runner._context import Extra, RunContext, as_json
+from sandbook.runner._context import BookContext, as_json
+from sandbook.runner._items import Item
 from sandbook.runner._results import StepResult
 
 LARGE = 64 << 10
 """Characters above which a text of a result is left to the output file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A step, or one item of its `for_each`: its path, and what `item` is there."""
-
-    step: Step
-    path: str
-    extra: Extra = field(default_factory=dict[str, JSON])
-
-
 class Record:
     """Writes the events of steps."""
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: BookContext) -> None:
         self._context = context
 
     def key(self, item: Item, attempt: int) -> str:
         """The name of one try, for good."""
         return f"{self._context.run}/{item.path}/{attempt}"
+
+    def next_attempt(self, item: Item) -> int:
+        """The number of a new try.
+
+        Counted over the whole run: a step inside one that is tried again would
+        otherwise use its key a second time.
+        """
+        tries = self._context.whole.tries
+        tries[item.path] += 1
+        return tries[item.path]
 
     def started(self, item: Item, attempt: int, args: Mapping[str, Bound]) -> None:
         """A try begins with these values."""
@@ -70,7 +70,7 @@ class Record:
             artifacts=list(artifacts),
             seconds=round(result.seconds, 4),
             cause=result.failure.cause if result.failure else result.reason,
-            allowed=item.step.allow_failure,
+            allowed=result.allowed,
             **({} if retry_in is None else {"retry_in": round(retry_in, 3)}),
             **self._about(item),
         )
@@ -80,13 +80,20 @@ class Record:
         if fields is not None:
             self._context.recorder.emit("step.output", **fields)
 
+    def label(self, item: Item) -> str:
+        """What people read."""
+        around = item.around
+        scope = self._context.scope(
+            around.extra, env=around.env, written=around.written, results=around.results
+        )
+        return self._context.label_of(item.step, scope)
+
     def _about(self, item: Item) -> dict[str, JSON]:
-        label = self._context.label_of(item.step, item.extra)
-        return {"label": label, "location": str(item.step.at)}
+        return {"label": self.label(item), "location": str(item.step.at)}
 
     def _hash(self, args: Mapping[str, Bound]) -> str:
         plain = {key: as_json(value) for key, value in args.items()}
-        masked = self._context.masker.data(plain)
+        masked = self._context.whole.masker.data(plain)
         text = json.dumps(masked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sandbook.api import JSON, Arguments, SandboxInfo, SandboxRef
 from sandbook.errors import LedgerError
-from sandbook.runner._context import RunContext
+from sandbook.runner._context import BookContext
 from sandbook.runner._spec import lifetime_of
 
 UNGUARDED = frozenset({"local"})
@@ -27,7 +27,7 @@ class Reserved:
 class Reservations:
     """Transitions of this run's reservations; without a ledger it only makes ids."""
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: BookContext) -> None:
         self._context = context
         self._counted: set[str] = set()
 

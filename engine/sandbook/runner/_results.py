@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,8 @@ Status = Literal["passed", "failed", "skipped", "timed_out", "lost", "cancelled"
 class StepResult:
     """What a step gave; `allowed` = its failure does not count.
 
-    `reason` says why it was skipped, `failure` why it failed.
+    `reason` says why it was skipped, `failure` why it failed. `now` tells the fields
+    as they are by then, where its program goes on in the background.
     """
 
     status: Status
@@ -27,11 +28,17 @@ class StepResult:
     failure: Failure | None = None
     reason: str | None = None
     allowed: bool = False
+    now: Callable[[], Mapping[str, JSON]] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not do its work."""
+        return self.status not in ("passed", "skipped")
 
     @property
     def stops(self) -> bool:
         """Whether the steps after it must not run."""
-        return self.status not in ("passed", "skipped") and not self.allowed
+        return self.failed and not self.allowed
 
     def as_json(self) -> dict[str, JSON]:
         """The value of `steps.ID` (language.md §4)."""

@@ -32,7 +32,7 @@ from sandbook.errors import (
 from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
-from sandbook.runner._context import RunContext
+from sandbook.runner._context import BookContext
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
 
@@ -82,12 +82,13 @@ class Live:
 class Sandboxes:
     """Sandboxes by name. A name that was torn down is not made again."""
 
-    def __init__(self, context: RunContext, tasks: TaskGroup) -> None:
+    def __init__(self, context: BookContext, tasks: TaskGroup) -> None:
         self._context = context
         self._tasks = tasks
         self._live: dict[str, Live] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._reservations = Reservations(context)
+        context.whole.sandboxes.append(self)
 
     def names(self) -> tuple[str, ...]:
         """The sandboxes that are alive."""
@@ -101,6 +102,12 @@ class Sandboxes:
         """The sandbox, if it was made and lives."""
         live = self._live.get(name)
         return None if live is None or live.ended else live
+
+    async def settled(self) -> None:
+        """Wait until none is being made: what is cancelled meanwhile would be lost."""
+        for lock in tuple(self._locks.values()):
+            async with lock:
+                continue
 
     async def get(self, name: str) -> Live:
         """The sandbox, made now when it is the default one and new."""

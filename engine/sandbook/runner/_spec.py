@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sandbook.api import Arguments, Bound, Network, Resources, SandboxSpec
 from sandbook.errors import UsageError
 from sandbook.plan import PlannedSandbox
-from sandbook.runner._context import RunContext
+from sandbook.runner._context import BookContext
 
 LIFETIME = 600.0
 MAX_LIFETIME = 86_400.0
@@ -20,7 +20,7 @@ def lifetime_of(options: Arguments) -> float:
 
 
 def make_spec(
-    context: RunContext,
+    context: BookContext,
     planned: PlannedSandbox,
     options: Arguments,
     *,
@@ -55,14 +55,14 @@ def _metadata(options: Arguments) -> dict[str, str]:
     return metadata
 
 
-def _passed_on(context: RunContext, options: Arguments) -> dict[str, str]:
+def _passed_on(context: BookContext, options: Arguments) -> dict[str, str]:
     names = options.get("env_from")
     listed = names if isinstance(names, Sequence) and not isinstance(names, str) else ()
     environ = context.installation.environ
     return {str(name): environ[str(name)] for name in listed if str(name) in environ}
 
 
-def _network(context: RunContext, value: Bound) -> Network:
+def _network(context: BookContext, value: Bound) -> Network:
     if context.request.host_network:
         return "host"
     if value is False:

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from sandbook.api import (
     JSON,
     Arguments,
     Background,
     Bound,
+    Failure,
     Files,
+    Outcome,
     Sandbox,
     StreamName,
 )
 from sandbook.errors import UsageError
 from sandbook.expectations import unmet
 from sandbook.output import OutputFile
+from sandbook.plan import MAIN
 from sandbook.runbook import Step
 from sandbook.runner._background import Backgrounds
-from sandbook.runner._context import RunContext
-from sandbook.runner._sandboxes import Live, Sandboxes
+from sandbook.runner._context import BookContext, Env
+from sandbook.runner._items import Around, Item
+from sandbook.runner._sandboxes import Sandboxes
+
+
+class Inner(Protocol):
+    """Runs what a step holds: the steps below its keys, or another runbook."""
+
+    async def run_below(
+        self, key: str, item: Item, around: Around, *, limit: int | None, stop: bool
+    ) -> Failure | None:
+        """Run the steps under a key of this step; why they count as failed."""
+        ...
+
+    async def run_used(
+        self, item: Item, around: Around, given: Mapping[str, JSON], one: Try
+    ) -> Outcome:
+        """Run the runbook that this step uses, with inputs as they were written."""
+        ...
 
 
 class Try:
@@ -30,74 +50,89 @@ class Try:
     def __init__(  # noqa: PLR0913 (this is where the parts meet)
         self,
         *,
-        context: RunContext,
+        context: BookContext,
         sandboxes: Sandboxes,
         backgrounds: Backgrounds,
         collect: Callable[[str], Awaitable[None]],
+        inner: Inner,
         output: OutputFile,
-        step: Step,
-        path: str,
+        item: Item,
         key: str,
         args: Arguments,
         secret_args: frozenset[str],
-        env: Mapping[str, str],
+        own_env: Env,
         cwd: str | None,
+        timeout: float | None,
+        limit: int | None,
     ) -> None:
         self._context = context
         self._sandboxes = sandboxes
         self._backgrounds = backgrounds
         self._collect = collect
+        self._inner = inner
         self._output = output
-        self._step = step
-        self._path = path
+        self._item = item
+        self._own_env = own_env
         self.key = key
         self.args = args
         self.secret_args = secret_args
-        self.env = env
+        self.env: Env = {**context.env, **own_env}
         self.cwd = cwd
-        self.timeout = step.timeout
+        self.timeout = timeout
+        self.limit = limit
         self.folder = context.runbook.folder
         self.project = context.runbook.project
-        self.artifacts = context.artifacts
+        self.artifacts = context.whole.artifacts
         self.found: list[str] = []
+        self.kept: Background | None = None
 
     @property
-    def live_name(self) -> str:
-        """The name of the sandbox this step works in."""
-        return self._context.plan.sandbox_of(self._step)
+    def _step(self) -> Step:
+        return self._item.step
 
     async def sandbox(self) -> Sandbox:
         """The sandbox of this step, made now if it is the first that needs it."""
-        live = await self._sandboxes.get(self.live_name)
-        # The step's own environment lies over the sandbox's, that over the file's.
-        self.env = {**self._context.env, **live.env, **self._own_env()}
+        live = await self._sandboxes.get(self._context.plan.sandbox_of(self._step))
+        self.env = {**self._context.env_with(live.env), **self._own_env}
         return live.sandbox
 
-    def _own_env(self) -> Mapping[str, str]:
-        return {k: v for k, v in self.env.items() if k in self._step.env}
+    async def run_below(
+        self, key: str, *, limit: int | None = 1, fail_fast: bool = True
+    ) -> Failure | None:
+        """Run the steps under `key`; why they count as failed, None = they passed."""
+        return await self._inner.run_below(
+            key, self._item, self._around(), limit=limit, stop=fail_fast
+        )
+
+    async def use(self, inputs: Mapping[str, JSON]) -> Outcome:
+        """Run the runbook of this step to its end, with these inputs."""
+        return await self._inner.run_used(self._item, self._around(), inputs, self)
+
+    def _around(self) -> Around:
+        name = self._context.plan.sandbox_of(self._step)
+        return self._item.inside(env=self._own_env, cwd=self.cwd, sandbox=name)
 
     def show(self, stream: StreamName, data: bytes) -> None:
         """Hand on output as it comes; it is masked before anybody sees it."""
         self._output.show(stream, data)
 
     def note(self, text: str) -> None:
-        """Say something to the person who watches."""
-        self._context.recorder.note(self._path, text)
+        """Say something to the person who watches, and to the report."""
+        self._context.recorder.note(self._item.path, text)
 
     def attached(self, kind: Literal["process", "pty", "code"], id: str) -> None:
         """Record what a resumed run would join again."""
         self._context.recorder.emit(
-            "step.attached", step=self._path, key=self.key, kind=kind, id=id
+            "step.attached", step=self._item.path, key=self.key, kind=kind, id=id
         )
 
     async def result(self, step_id: str) -> Mapping[str, JSON]:
         """The result of a step above; of a background command as it is now."""
-        now = self._backgrounds.fields_of(step_id)
-        if now is not None:
-            return now
-        if step_id not in self._context.results:
+        result = self._item.around.results.get(step_id)
+        if result is None:
             raise UsageError(f"no step {step_id!r} has run before this one")
-        return self._context.results[step_id].as_json()
+        fields = result.as_json()
+        return {**fields, **result.now()} if result.now else fields
 
     async def check(
         self, subjects: Mapping[str, Bound], fields: Mapping[str, JSON]
@@ -106,28 +141,42 @@ class Try:
         files: Files | None = None
         if "file" in subjects:
             files = (await self.sandbox()).files
-        return await unmet(subjects, fields, files)
+        return await unmet(subjects, fields, files, cwd=self.cwd)
 
     def keep_running(self, background: Background) -> None:
         """Let a background program outlive the step; the run ends it."""
-        self._backgrounds.add(self._step, self._path, background, self._output)
+        self.kept = background
+        self._backgrounds.add(self._step, self._item.path, background, self._output)
 
     async def create_sandbox(self, options: Arguments) -> Mapping[str, JSON]:
         """Make the sandbox this step describes."""
-        live: Live = await self._sandboxes.create(options)
-        return {**live.as_json(), "reused": live.reused}
+        local = str(options.get("as") or MAIN)
+        name = self._context.plan.name_of(local)
+        if self._sandboxes.peek(name) is not None:
+            # An earlier try of the step around this one made it; nobody uses it now.
+            await self._end(name)
+        live = await self._sandboxes.create({**options, "as": name})
+        return {**live.as_json(), "name": local, "reused": live.reused}
 
     async def teardown(self, name: str | None) -> None:
         """Collect the sandbox's artifacts and end it."""
-        chosen = name or next(iter(self._context.plan.sandboxes))
+        chosen = self._context.plan.name_of(name)
         await self._collect(chosen)
-        await self._backgrounds.end_in(chosen)
-        await self._sandboxes.end(chosen)
+        await self._end(chosen)
+
+    async def _end(self, name: str) -> None:
+        await self._backgrounds.end_in(name)
+        await self._sandboxes.end(name)
 
     def local_path(self, written: str) -> Path:
         """A path of this computer as the author means it; refused outside `project`."""
         path = (self.folder / written).resolve()
-        given = {str(v) for v in self._context.request.inputs.values()}
+        declared = self._context.runbook.inputs
+        given = {
+            str(value)
+            for name, value in self._context.inputs.items()
+            if name in declared and declared[name].type == "file"
+        }
         inside = path.is_relative_to(self.project.resolve())
         ours = path.is_relative_to(self.artifacts.resolve())
         if inside or ours or written in given:
@@ -136,6 +185,10 @@ class Try:
             f"{written!r} is outside the project ({self.project})",
             remedy="move the file into the project, or make it an input of type file",
         )
+
+    def file_name(self, name: str) -> str:
+        """The name that a file of the sandbox gets on this computer: no secrets."""
+        return self._context.whole.masker.name(name)
 
     def artifact(self, path: Path) -> None:
         """Record a file below `artifacts` as a result of this step."""

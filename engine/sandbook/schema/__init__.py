@@ -18,7 +18,8 @@ x-subjects  the names of expectations whose matchers are added to `properties`
 x-steps     a list of steps
 """
 
-from sandbook.schema._export import runbook_schema, write_schema
+from sandbook.schema._atoms import NAME_PATTERN
+from sandbook.schema._export import runbook_schema, schema_text, write_schema
 from sandbook.schema._fragments import (
     alternatives,
     items_of,
@@ -30,23 +31,27 @@ from sandbook.schema._fragments import (
 )
 from sandbook.schema._keys import (
     COMMON_FIELDS,
+    COMMON_RESULTS,
     CREATE,
     INPUT,
-    NAME_PATTERN,
     STEP_KEYS,
-    SUBJECTS,
     VERSION,
     step_keys,
     top_keys,
 )
+from sandbook.schema._shipped import shipped_schema
+from sandbook.schema._subjects import SUBJECTS, TEXT_MATCHERS
+from sandbook.schema._words import type_words, value_words, yaml_of
 
 __all__ = [
     "COMMON_FIELDS",
+    "COMMON_RESULTS",
     "CREATE",
     "INPUT",
     "NAME_PATTERN",
     "STEP_KEYS",
     "SUBJECTS",
+    "TEXT_MATCHERS",
     "VERSION",
     "alternatives",
     "items_of",
@@ -55,8 +60,13 @@ __all__ = [
     "properties_of",
     "resolve",
     "runbook_schema",
+    "schema_text",
+    "shipped_schema",
     "step_keys",
     "top_keys",
+    "type_words",
+    "value_words",
     "words_of",
     "write_schema",
+    "yaml_of",
 ]

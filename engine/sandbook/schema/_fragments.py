@@ -7,6 +7,9 @@ from typing import Final, cast
 
 from sandbook.api import Schema
 
+ANNOTATIONS: Final = ("title", "description", "default", "examples")
+"""The keywords that tell people something, and allow or refuse nothing."""
+
 _BY_TYPE: Final = {
     "string": "text",
     "integer": "integer",
@@ -32,8 +35,12 @@ def resolve(schema: Schema, root: Schema | None) -> Schema:
     ref = schema.get("$ref")
     if not isinstance(ref, str) or root is None:
         return schema
-    definitions = _schemas(root.get("$defs"))
-    return definitions.get(ref.removeprefix("#/$defs/"), schema)
+    return definitions_of(root).get(ref.removeprefix("#/$defs/"), schema)
+
+
+def definitions_of(schema: Schema) -> Mapping[str, Schema]:
+    """The `$defs` of a fragment."""
+    return _schemas(schema.get("$defs"))
 
 
 def kind_of(schema: Schema) -> str:

@@ -3,190 +3,292 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from sandbook.api import Schema, VerbSpec
-from sandbook.schema._fragments import alternatives, properties_of, words_of
+from sandbook.schema._atoms import (
+    BOOLEAN,
+    DURATION,
+    FREE,
+    INTEGER,
+    LIMIT,
+    LINE,
+    NAME,
+    NOTHING,
+    NUMBER,
+    PATTERN,
+    STEPS,
+    TEXT,
+    any_of,
+    keys,
+    list_of,
+    map_of,
+    names_to,
+    one_of,
+    said,
+    some,
+    static,
+)
+from sandbook.schema._fragments import (
+    ANNOTATIONS,
+    alternatives,
+    properties_of,
+    words_of,
+)
+from sandbook.schema._subjects import SUBJECTS
 
 VERSION: Final = 1
-NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 CREATE: Final = "create"
 """The verb whose options `sandbox:` takes as well."""
 
-COMMON_FIELDS: Final[tuple[str, ...]] = ("status", "ok", "duration", "tries")
-"""What every result has, whatever the verb."""
-
-TEXT: Final[Schema] = {"type": "string", "x-kind": "text"}
-LINE: Final[Schema] = {"type": "string", "x-kind": "line", "x-hash": True}
-NAME: Final[Schema] = {"type": "string", "x-kind": "name", "pattern": NAME_PATTERN}
-INTEGER: Final[Schema] = {"type": "integer", "x-kind": "integer"}
-NUMBER: Final[Schema] = {"type": "number", "x-kind": "number"}
-BOOLEAN: Final[Schema] = {"type": "boolean", "x-kind": "boolean"}
-DURATION: Final[Schema] = {"type": "string", "x-kind": "duration"}
-LIMIT: Final[Schema] = {**DURATION, "x-none": True, "x-static": True}
-FREE: Final[Schema] = {"x-kind": "free"}
-STEPS: Final[Schema] = {"type": "array", "x-steps": True, "minItems": 1}
-NOTHING: Final[Schema] = {"type": "null"}
-
-
-def _list_of(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _map_of(values: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": values}
-
-
-def _names_to(values: Schema) -> Schema:
-    return {**_map_of(values), "x-names": True}
-
-
-def _any_of(*schemas: Schema) -> Schema:
-    return {"anyOf": list(schemas)}
-
-
-def _one_of(*words: str) -> Schema:
-    return {"type": "string", "enum": list(words)}
-
-
-def _keys(properties: Mapping[str, Schema], *required: str) -> Schema:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _some(schema: Schema) -> Schema:
-    return {**schema, "minProperties": 1}
-
-
-def _static(schema: Schema) -> Schema:
-    return {**schema, "x-static": True}
-
-
-def _said(schema: Schema, description: str) -> Schema:
-    return {**schema, "description": description}
-
-
-ENV: Final[Schema] = {**_names_to(TEXT), "x-env": True}
-_TEXTS: Final = _any_of(TEXT, _list_of(TEXT))
-_PATTERN: Final[Schema] = {**TEXT, "format": "regex"}
-
-
-def _matchers(value: Schema) -> dict[str, Schema]:
-    return {
-        "equals": _said(value, "the same, every byte"),
-        "contains": _said(_TEXTS, "has this text, or all of these"),
-        "not_contains": _said(_TEXTS, "has not this text, or none of these"),
-        "matches": _said(_PATTERN, "a regular expression is found in it"),
-        "more_than": _said(NUMBER, "is a larger number"),
-        "less_than": _said(NUMBER, "is a smaller number"),
-        "one_of": _said(_list_of(value), "equals one of these"),
-    }
-
-
-_FREE_MATCHERS: Final = _some(_keys(_matchers(FREE)))
-_TEXT_SUBJECT: Final = _any_of(TEXT, _some(_keys(_matchers(TEXT))))
-_CODE_SUBJECT: Final = _any_of(INTEGER, _one_of("any"), _FREE_MATCHERS)
-_VALUES_SUBJECT: Final = _map_of(_any_of(_FREE_MATCHERS, FREE))
-_BYTES: Final = _any_of(INTEGER, {"type": "string", "x-kind": "size"}, _FREE_MATCHERS)
-_FILE: Final = _keys(
-    {"path": TEXT, "exists": BOOLEAN, "size": _BYTES, **_matchers(TEXT)}, "path"
-)
-_FILES: Final = _any_of(TEXT, _FILE, _list_of(_any_of(TEXT, _FILE)))
-
-SUBJECTS: Final[Mapping[str, Schema]] = {
-    "exit": _said(_CODE_SUBJECT, "exit code, or any"),
-    "error": _said(_TEXT_SUBJECT, "an exception whose `Name: message` contains this"),
-    "stdout": _said(_TEXT_SUBJECT, "contains"),
-    "stderr": _said(_TEXT_SUBJECT, "contains"),
-    "output": _said(_TEXT_SUBJECT, "contains"),
-    "text": _said(_TEXT_SUBJECT, "contains"),
-    "json": _said(_VALUES_SUBJECT, "map of path to what it equals"),
-    "values": _said(_VALUES_SUBJECT, "map of saved name to what it equals"),
-    "file": _said(_FILES, "this file exists"),
-    "status": _said(_CODE_SUBJECT, "HTTP status"),
+COMMON_RESULTS: Final[Mapping[str, str]] = {
+    "status": "`passed`, `failed` or `skipped`",
+    "ok": "whether it passed, as a boolean",
+    "duration": "seconds it took",
+    "tries": "how often it was tried",
 }
-"""What an expectation may ask for (language §5)."""
+"""What every result has, whatever the verb, and what it means."""
 
-_RETRY: Final = _any_of(
-    {**_static(INTEGER), "minimum": 0},
-    _keys(
+COMMON_FIELDS: Final[tuple[str, ...]] = tuple(COMMON_RESULTS)
+
+# An expression in the place of the whole map would leave its names unknown.
+ENV: Final[Schema] = static({**names_to(TEXT), "x-env": True})
+
+_RETRY: Final = any_of(
+    {**INTEGER, "minimum": 0},
+    keys(
         {
-            "times": {**_static(INTEGER), "minimum": 0},
-            "wait": _static(DURATION),
-            "backoff": {**_static(NUMBER), "minimum": 1},
-            "max_wait": _static(DURATION),
-            "jitter": _static(BOOLEAN),
-            "on": _list_of(_static(_one_of("exit", "error", "expect", "timeout"))),
+            "times": said(
+                {**INTEGER, "minimum": 0}, "Further tries after the first.", 3
+            ),
+            "wait": said(DURATION, "Pause before the next try.", "5s", default="1s"),
+            "backoff": said(
+                {**NUMBER, "minimum": 1},
+                "Each pause is this many times as long as the one before.",
+                2,
+                default=1,
+            ),
+            "max_wait": said(
+                DURATION, "No pause is longer than this.", "30s", default="1m"
+            ),
+            "jitter": said(
+                BOOLEAN,
+                "Vary the pauses, so that many runs do not try at once.",
+                True,
+                default=False,
+            ),
+            "on": said(
+                list_of(static(one_of("exit", "error", "expect", "timeout"))),
+                "Which failures are tried again.",
+                ["timeout"],
+                default=["exit", "error", "expect", "timeout"],
+            ),
         },
         "times",
     ),
 )
-_FOR_EACH: Final = _any_of(
+_FOR_EACH: Final = any_of(
     {"type": "array", "items": {"x-kind": "item"}},
-    _map_of({"x-kind": "item"}),
+    map_of({"x-kind": "item"}),
     {"type": "string", "x-kind": "whole"},
 )
 _CONDITION: Final[Schema] = {"x-kind": "expression", "x-line": True}
-_FAILURE: Final = "a failure is shown and does not count"
 
 STEP_KEYS: Final[Mapping[str, Schema]] = {
-    "id": _said(NAME, "for steps.ID in expressions"),
-    "name": _said(LINE, "for people"),
-    "if": _said(_CONDITION, "else the step is skipped"),
-    "for_each": _said(_FOR_EACH, "once per item"),
-    "limit": _said({**_static(INTEGER), "minimum": 1}, "how many items run at once"),
-    "retry": _said(_RETRY, "further tries after the first"),
-    "timeout": _said(LIMIT, "for each try of each item"),
-    "env": _said(ENV, "added to the environment"),
-    "cwd": _said(TEXT, "folder in the sandbox"),
-    "in": _said(NAME, "which sandbox"),
-    "expect": _said({"type": "object"}, "what must hold afterwards"),
-    "save": _said(_names_to(TEXT), "values to keep"),
-    "allow_failure": _said(_static(BOOLEAN), _FAILURE),
-    "resume": _said(_static(_one_of("rerun")), "may run again after a crash"),
+    "id": said(
+        NAME,
+        "Its name in expressions, as `steps.ID.stdout`; unique in the file.",
+        "build",
+        title="Id",
+    ),
+    "name": said(LINE, "What people read; made from the step without it.", "Build it"),
+    "if": said(
+        _CONDITION,
+        "Skip the step unless this is true; with `for_each`, asked for each item.",
+        "inputs.deploy",
+        "run.failed",
+        title="Condition",
+        default=True,
+    ),
+    "for_each": said(
+        _FOR_EACH,
+        "Do the step once for each item of a list or map; it is `item` in expressions.",
+        ["3.11", "3.12"],
+        "${{ inputs.names | split(',') }}",
+    ),
+    "limit": said(
+        {**INTEGER, "minimum": 1},
+        "How many items run at once; of `parallel`, how many steps (default: all).",
+        4,
+        default=1,
+    ),
+    "retry": said(
+        _RETRY,
+        "How many further tries a failure is given, or a map that says more.",
+        2,
+        {"times": 3, "wait": "5s"},
+        default=0,
+    ),
+    "timeout": said(
+        LIMIT,
+        "A step that takes longer has failed; for each try of each item. `none` = no "
+        "limit.",
+        "30s",
+        "none",
+        default="10m",
+    ),
+    "env": said(
+        ENV,
+        "Environment variables of this step, added to those of the file.",
+        {"LANG": "C.UTF-8"},
+        title="Environment",
+    ),
+    "cwd": said(
+        TEXT,
+        "The folder of the sandbox it works in; it must exist.",
+        "site",
+        title="Working folder",
+    ),
+    "in": said(
+        NAME,
+        "The name of the sandbox it runs in; needed when the file has several.",
+        "db",
+        title="Sandbox",
+    ),
+    "expect": said(
+        static({"type": "object"}),
+        "What must hold of the result, besides that it worked.",
+        {"stdout": "Hello"},
+        title="Expectations",
+    ),
+    "save": said(
+        static(names_to(TEXT)),
+        "Values to keep under names: regular expressions over what was written, or "
+        "expressions of the language that ran.",
+        {"version": "Python (.*)"},
+    ),
+    "allow_failure": said(
+        BOOLEAN, "A failure is shown and does not count.", True, default=False
+    ),
+    "resume": said(
+        static(one_of("rerun")),
+        "`rerun`: if a crash cuts the step off, it may run again.",
+        "rerun",
+    ),
 }
 """The keys any step may have (language §4)."""
 
-INPUT: Final = _keys(
+INPUT: Final = keys(
     {
-        "type": _static(
-            _one_of("string", "integer", "number", "boolean", "choice", "file")
+        "type": said(
+            static(one_of("string", "integer", "number", "boolean", "choice", "file")),
+            "What kind of value it is.",
+            "integer",
+            default="string",
         ),
-        "description": _static(LINE),
-        "default": {"x-kind": "raw"},
-        "min": _static(NUMBER),
-        "max": _static(NUMBER),
-        "pattern": _static(_PATTERN),
-        "options": {**_list_of(_static(TEXT)), "minItems": 1},
+        "description": said(
+            static(LINE), "What it is for, for people.", "the port of the server"
+        ),
+        "default": said(
+            {"x-kind": "raw"},
+            "Its value when none is given; without a default it must be given.",
+            "world",
+        ),
+        "min": said(static(NUMBER), "The smallest number allowed.", 1024),
+        "max": said(static(NUMBER), "The largest number allowed.", 65535),
+        "pattern": said(
+            static(PATTERN),
+            "A regular expression that the text must match.",
+            "^[a-z]+$",
+        ),
+        "options": said(
+            {**list_of(static(TEXT)), "minItems": 1},
+            "The texts a `choice` chooses from.",
+            ["small", "large"],
+        ),
     }
 )
 """The declaration of an input."""
 
-_ARTIFACT: Final = _any_of(TEXT, _keys({"path": TEXT, "in": NAME}, "path"))
-_INPUTS: Final = _names_to(_any_of(NOTHING, INPUT))
+_ARTIFACT: Final = any_of(
+    TEXT,
+    keys(
+        {
+            "path": said(TEXT, "A path or pattern in the sandbox.", "out/*.png"),
+            "in": said(NAME, "Which sandbox has it.", "db", title="Sandbox"),
+        },
+        "path",
+    ),
+)
+_INPUTS: Final = names_to(any_of(NOTHING, INPUT))
 _VERSION: Final[Schema] = {"const": VERSION, "x-kind": "version"}
 
 
 def top_keys(verbs: Mapping[str, VerbSpec]) -> dict[str, Schema]:
     """The keys of a runbook, and what each takes."""
     return {
-        "runbook": _said(_VERSION, "version of the language"),
-        "name": _said(LINE, "for people"),
-        "description": _said(_static(LINE), "for people"),
-        "inputs": _said(_INPUTS, "values to be given by who runs it"),
-        "secrets": _said(_list_of(NAME), "names of secret values"),
-        "env": _said(ENV, "environment of every step"),
-        "sandbox": _said(_sandbox(verbs), "defaults of every sandbox"),
-        "setup": _said(STEPS, "steps whose outcome may be stored"),
-        "steps": _said(STEPS, "the work"),
-        "finally": _said(STEPS, "always run, also after a failure"),
-        "artifacts": _said(_list_of(_ARTIFACT), "files to keep"),
-        "outputs": _said(_names_to(FREE), "values computed when all has passed"),
-        "timeout": _said(LIMIT, "for the whole run"),
+        "runbook": said(_VERSION, "The version of the language: 1.", 1),
+        "name": said(
+            LINE, "What people call it; the name of the file without it.", "Smoke test"
+        ),
+        "description": said(
+            static(LINE), "What it does, for people.", "Starts the server and asks it."
+        ),
+        "inputs": said(
+            _INPUTS,
+            "Values that whoever runs it may give, by name: `inputs.NAME`.",
+            {"who": {"default": "world"}},
+        ),
+        "secrets": said(
+            static(list_of(NAME)),
+            "Names of secret values; they come from the environment or "
+            "`--secret-file`, and are masked wherever they would be seen.",
+            ["TOKEN"],
+        ),
+        "env": said(
+            ENV,
+            "Environment variables of every step.",
+            {"LANG": "C.UTF-8"},
+            title="Environment",
+        ),
+        "sandbox": said(
+            static(_sandbox(verbs)),
+            "How sandboxes are made: the options of `create`.",
+            {"network": False},
+        ),
+        "setup": said(
+            STEPS,
+            "Steps that prepare the sandbox, before `steps`; what they leave may be "
+            "stored for the next run.",
+            [{"command": "pip install requests"}],
+            title="Set-up",
+        ),
+        "steps": said(
+            STEPS,
+            "The work: from top to bottom, and the first failure stops it.",
+            [{"command": "make test"}],
+        ),
+        "finally": said(
+            STEPS,
+            "Steps that always run, each of them, also after a failure; `timeout` "
+            "is 1m.",
+            [{"command": "cat server.log"}],
+        ),
+        "artifacts": said(
+            static(list_of(_ARTIFACT)),
+            "Files of the sandbox to keep: paths or patterns.",
+            ["out/report.txt", "*.log"],
+        ),
+        "outputs": said(
+            static(names_to(FREE)),
+            "Values computed when all steps have passed, for the report and for `use`.",
+            {"version": "${{ steps.build.text }}"},
+        ),
+        "timeout": said(
+            LIMIT,
+            "A limit for the whole run, without `finally`; `none` = no limit.",
+            "30m",
+        ),
     }
 
 
@@ -198,7 +300,7 @@ def _sandbox(verbs: Mapping[str, VerbSpec]) -> Schema:
         if own:
             kept = {k: v for k, v in own.items() if k not in ("as", "reuse")}
             return {**alternative, "properties": kept}
-    return _keys({})
+    return keys({})
 
 
 def step_keys(verb: VerbSpec) -> dict[str, Schema]:
@@ -208,8 +310,13 @@ def step_keys(verb: VerbSpec) -> dict[str, Schema]:
     if "expect" in allowed:
         allowed["expect"] = _expect(verb.subjects)
     own = {name: _with_subjects(schema) for name, schema in verb.keys.items()}
-    keys = {verb.name: _with_subjects(verb.value), **allowed, **own}
-    return keys | dict.fromkeys(verb.nested, STEPS)
+    every = {verb.name: _with_subjects(verb.value), **allowed, **own}
+    return every | {name: _steps_like(every.get(name, {})) for name in verb.nested}
+
+
+def _steps_like(schema: Schema) -> Schema:
+    """A list of steps, with what was said of it."""
+    return {**{word: schema[word] for word in ANNOTATIONS if word in schema}, **STEPS}
 
 
 def _not_for(verb: VerbSpec) -> frozenset[str]:
@@ -222,7 +329,17 @@ def _not_for(verb: VerbSpec) -> frozenset[str]:
 
 
 def _expect(subjects: Iterable[str]) -> Schema:
-    return _some(_keys({name: SUBJECTS[name] for name in subjects if name in SUBJECTS}))
+    known = {name: SUBJECTS[name] for name in subjects if name in SUBJECTS}
+    usual = STEP_KEYS["expect"]
+    if known and "stdout" not in known:
+        name, subject = next(iter(known.items()))
+        usual = {**usual, "examples": [{name: _first_example(subject)}]}
+    return {**usual, **some(keys(known))}
+
+
+def _first_example(schema: Schema) -> object:
+    found = schema.get("examples")
+    return cast("list[object]", found)[0] if found else None
 
 
 def _with_subjects(schema: Schema) -> Schema:

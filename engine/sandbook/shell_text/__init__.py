@@ -2,10 +2,16 @@
 
 The text is read once, as bash and sh read it. Each expression becomes a reference to
 a variable, quoted for its place, so that no value can be anything but one word or a
-part of a text. Where the two shells disagree, or a reference would be evaluated a
-second time (arithmetic, subscripts, backticks), the expression is refused. So is one
-inside a here-document without an end, and one behind anything else without an end:
-its place would be a guess.
+part of a text. Where the two shells disagree (which of them runs is not known: sh
+stands in for a missing bash, and `shell` may be an expression), or a reference would
+be evaluated a second time (arithmetic, subscripts, backticks, `let`, names given to
+`declare`, `unset`, `read`), the expression is refused. So is one inside a
+here-document without an end, and one behind anything else without an end: its place
+would be a guess. What a program makes of its own argument (`eval`, `sh -c`,
+`[[ -eq ]]`) is not known here.
+
+The variables are called `SANDBOOK_V1` and on. `env` cannot set such names, and a
+program that prints its environment shows them; a secret is never in one.
 """
 
 from __future__ import annotations

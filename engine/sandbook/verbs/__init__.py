@@ -10,10 +10,22 @@ from sandbook.verbs.command import Command
 from sandbook.verbs.copy import Copy
 from sandbook.verbs.create import Create, Teardown
 from sandbook.verbs.fetch import Fetch
+from sandbook.verbs.parallel import Parallel
+from sandbook.verbs.use import Use
 from sandbook.verbs.write import Write
 
 
 @hookimpl
 def sandbook_verbs() -> Sequence[Verb]:
     """Offer the built-in verbs."""
-    return (Create(), Write(), Copy(), Fetch(), Command(), Check(), Teardown())
+    return (
+        Create(),
+        Write(),
+        Copy(),
+        Fetch(),
+        Command(),
+        Check(),
+        Teardown(),
+        Parallel(),
+        Use(),
+    )

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from sandbook.api import Arguments, Bound, BoundShell
 from sandbook.errors import UsageError
 
+LONGEST_ARGUMENT = 128 * 1024
+"""Bytes of one argument or variable, with its final NUL: Linux hands over no more."""
+
 
 def text(args: Arguments, key: str, default: str = "") -> str:
     """A text; an expression may still have given something else."""
@@ -29,6 +32,32 @@ def as_text(value: Bound, key: str) -> str:
 def optional_text(args: Arguments, key: str) -> str | None:
     """A text, or None where the key is missing."""
     return None if args.get(key) is None else text(args, key)
+
+
+def as_bytes(value: str, key: str) -> bytes:
+    """The UTF-8 of a text; a lone surrogate, which has none, is refused."""
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{key} has {value[error.start]!r}, half a character that has no UTF-8",
+            remedy="give the bytes with `write` and `base64`",
+        ) from error
+
+
+def argument(value: str, key: str) -> str:
+    """A text that can be handed to a program; raises `UsageError` if it cannot."""
+    if "\0" in value:
+        raise UsageError(
+            f"{key} has a NUL byte, which no argument and no variable can hold",
+            remedy="use `write` or `stdin`",
+        )
+    if len(as_bytes(value, key)) >= LONGEST_ARGUMENT:
+        raise UsageError(
+            f"{key} is over 128 KiB, more than the system hands to a program",
+            remedy="use `write` or `stdin`",
+        )
+    return value
 
 
 def flag(args: Arguments, key: str, *, default: bool = False) -> bool:

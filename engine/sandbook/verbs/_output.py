@@ -104,7 +104,9 @@ class Transcript:
             pieces = kept.tail or kept.head
             lines = _text([pieces[-1]] if pieces else []).strip().splitlines()
             if lines:
-                return f": {lines[-1].strip()[:LAST_WORDS]}"
+                line = lines[-1].strip()
+                # A cut must be marked: masking looks there for pieces of secrets.
+                return f": {line[:LAST_WORDS]}" + "…" * (len(line) > LAST_WORDS)
         return ""
 
 

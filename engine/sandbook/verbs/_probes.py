@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from sandbook.api import ExecRequest, ExecResult, Shell, StepScope
-from sandbook.errors import Unsupported
+from sandbook.errors import Unsupported, UsageError
 
 ASK_TIMEOUT = 10.0
+BODY_LIMIT = 5 << 20
+"""Bytes of a body that are looked at, less than what is kept of an output."""
 
 _PORT = """
 if command -v python3 >/dev/null 2>&1; then
@@ -32,22 +34,32 @@ exit 125
 _HTTP = """
 if command -v python3 >/dev/null 2>&1; then
   exec python3 -c 'import json, os, sys, urllib.error, urllib.request as r
+class Redirects(r.HTTPRedirectHandler):
+    def redirect_request(self, q, *given):
+        # What was meant for one host, a token above all, is not told to another.
+        to = super().redirect_request(q, *given)
+        if to is not None and to.host != q.host:
+            to.headers.clear()
+        return to
 q = r.Request(os.environ["ASK_URL"], headers=json.loads(os.environ["ASK_HEADERS"]))
 try:
-    a = r.urlopen(q, timeout=9)
+    a = r.build_opener(Redirects).open(q, timeout=9)
 except urllib.error.HTTPError as e:
     a = e
+except (OSError, ValueError) as e:
+    sys.exit(str(getattr(e, "reason", e)))
 print(json.dumps({"status": a.status}), flush=True)
-sys.stdout.buffer.write(a.read())'
+sys.stdout.buffer.write(a.read(BODY_LIMIT))'
 elif command -v curl >/dev/null 2>&1; then
   body=$(mktemp)
   status=$(printf '%s' "$ASK_CURL" |
-    curl -sS -L -m 9 -K - -o "$body" -w '%{http_code}' -- "$ASK_URL") || exit 1
-  printf '{"status": %s}\\n' "$status" && cat "$body" && rm -f "$body"
+    curl -sS -L -m 9 --proto =http,https --max-redirs 10 --max-filesize BODY_LIMIT \\
+      -K - -o "$body" -w '%{http_code}' -- "$ASK_URL") || { rm -f "$body"; exit 1; }
+  printf '{"status": %s}\\n' "$status" && head -c BODY_LIMIT "$body"; rm -f "$body"
   exit 0
 fi
 exit 125
-"""
+""".replace("BODY_LIMIT", str(BODY_LIMIT))
 _NO_TOOL = 125
 
 
@@ -59,6 +71,13 @@ class Answer:
     body: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """Nothing answered; `why` are the words of what asked, if it said any."""
+
+    why: str
+
+
 async def port_is_open(step: StepScope, number: int) -> bool:
     """Whether a port of the sandbox accepts connections on its loopback."""
     result = await _ask(step, _PORT, {"ASK_PORT": str(number)})
@@ -68,13 +87,20 @@ async def port_is_open(step: StepScope, number: int) -> bool:
 async def http_status(step: StepScope, url: str) -> int | None:
     """The status a GET from inside gives, None when nothing answers."""
     answer = await http_get(step, url, {})
-    return answer.status if answer else None
+    return answer.status if isinstance(answer, Answer) else None
 
 
 async def http_get(
     step: StepScope, url: str, headers: Mapping[str, str]
-) -> Answer | None:
-    """GET from inside the sandbox, redirects followed; None when nothing answers."""
+) -> Answer | NoAnswer:
+    """GET from inside the sandbox, redirects followed.
+
+    Headers go to the host of `url` only; of the body `BODY_LIMIT` bytes are read.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"{url!r} is no address to ask", remedy="it begins with http:// or https://"
+        )
     env = {
         "ASK_URL": url,
         "ASK_HEADERS": json.dumps(dict(headers)),
@@ -83,7 +109,8 @@ async def http_get(
     result = await _ask(step, _HTTP, env)
     first, _, body = result.stdout.data().partition(b"\n")
     if result.code != 0 or not first.startswith(b'{"status"'):
-        return None
+        said = result.stderr.data().decode(errors="replace").strip().splitlines()
+        return NoAnswer(why=said[-1] if said else "")
     status = json.loads(first)["status"]
     return Answer(status=int(status), body=body.decode(errors="replace"))
 

@@ -21,7 +21,7 @@ from sandbook.verbs._output import Transcript
 from sandbook.verbs._probes import http_status, port_is_open
 
 WITHIN = 60.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
 
 Look = Callable[[], Awaitable[bool]]
 
@@ -38,7 +38,7 @@ async def wait_until_ready(
     pause = FIRST_PAUSE
     with anyio.move_on_after(within):
         while True:
-            if await looks():
+            if await _looked(looks, ended):
                 return None
             if ended:
                 return _ended_early(ended[0], waited_for, transcript)
@@ -49,6 +49,24 @@ async def wait_until_ready(
         + transcript.last_words(),
         kind="timeout",
     )
+
+
+async def _looked(looks: Look, ended: Sequence[ExecResult]) -> bool:
+    """One look, given up when the program ends: a look may take many seconds."""
+    found = False
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        while not ended:  # noqa: ASYNC110 - the list is the only sign there is
+            await anyio.sleep(FIRST_PAUSE)
+        # One that is answered at once still counts, as of a program that goes away.
+        await anyio.sleep(LONGEST_PAUSE)
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, tasks.cancel_scope)
+        found = await looks()
+        tasks.cancel_scope.cancel()
+    return found
 
 
 def _ended_early(

@@ -18,16 +18,29 @@ SIZE: Final[Schema] = {"type": "string", "x-kind": "size"}
 NOTHING: Final[Schema] = {"type": "null"}
 TEXTS: Final[Schema] = {"type": "array", "items": TEXT, "minItems": 1}
 TEXT_MAP: Final[Schema] = {"type": "object", "additionalProperties": TEXT}
-ENV: Final[Schema] = {**TEXT_MAP, "x-names": True, "x-env": True}
+ENV: Final[Schema] = {**TEXT_MAP, "x-names": True, "x-env": True, "x-static": True}
 
 
-def described(schema: Schema, description: str, *examples: object) -> Schema:
-    """`schema` with what an editor shows for it."""
+def described(
+    schema: Schema,
+    description: str,
+    *examples: object,
+    title: str = "",
+    default: object = None,
+) -> Schema:
+    """`schema` with what editors and the reference show for it: sentences."""
     return {
         **schema,
+        **({"title": title} if title else {}),
         "description": description,
+        **({} if default is None else {"default": default}),
         **({"examples": list(examples)} if examples else {}),
     }
+
+
+def only(schema: Schema) -> Schema:
+    """`schema` where no expression may stand."""
+    return {**schema, "x-static": True}
 
 
 def one_of(*names: str) -> Schema:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 import anyio
 
@@ -16,11 +18,13 @@ from sandbook.api import (
     StepScope,
     VerbSpec,
 )
+from sandbook.errors import UsageError
 from sandbook.verbs import _arguments as get
-from sandbook.verbs._probes import http_get
+from sandbook.verbs._probes import NoAnswer, http_get
 from sandbook.verbs._schemas import DURATION, NAME, TEXT, TEXT_MAP, any_of, described
 
-PAUSE = 0.2
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+_HTTP_FAILED = 400
 SUBJECTS = (
     "exit",
     "stdout",
@@ -33,28 +37,40 @@ SUBJECTS = (
     "status",
 )
 
+_LOOK = {
+    "type": "object",
+    # The schema module adds the matchers of these subjects.
+    "x-subjects": list(SUBJECTS),
+    "properties": {
+        "http": described(
+            TEXT,
+            "A URL, asked from inside the sandbox; redirects are followed.",
+            "http://127.0.0.1:8080/",
+            title="HTTP",
+        ),
+        "headers": described(
+            TEXT_MAP, "Headers of the request.", {"Accept": "application/json"}
+        ),
+        "step": described(NAME, "The id of a step above: its result.", "server"),
+        "within": described(
+            DURATION,
+            "Look again and again for that long, until it holds; without it, once.",
+            "30s",
+        ),
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+
 SPEC = VerbSpec(
     name="check",
     summary="fail unless something holds",
-    value=any_of(
-        described(
-            {"type": "string", "x-kind": "expression"},
-            "an expression that must be true",
-            "steps.build.exit == 0",
-        ),
-        {
-            "type": "object",
-            # The schema module adds the matchers of these subjects.
-            "x-subjects": list(SUBJECTS),
-            "properties": {
-                "http": described(TEXT, "a URL, asked from inside the sandbox"),
-                "headers": described(TEXT_MAP, "headers of the request"),
-                "step": described(NAME, "id of a step above: its result"),
-                "within": described(DURATION, "try again until it holds"),
-            },
-            "additionalProperties": False,
-            "minProperties": 1,
-        },
+    value=described(
+        any_of({"type": "string", "x-kind": "expression"}, _LOOK),
+        "An expression that must be true, or a map of what must hold: of an answer "
+        "(`http`), of the result of a step above (`step`), or of files (`file`).",
+        "steps.build.exit == 0",
+        {"http": "http://127.0.0.1:8080/", "status": 200},
     ),
     fields={"status": "HTTP status", "text": "body or text", "json": "parsed"},
     refuses=("expect", "save"),
@@ -62,6 +78,11 @@ SPEC = VerbSpec(
 )
 
 _OWN_KEYS = frozenset({"http", "headers", "step", "within"})
+
+
+_NOTHING_SEEN: Final = Failure(
+    cause="it could not be looked at in that time", kind="expect"
+)
 
 
 class Check:
@@ -88,27 +109,54 @@ class Check:
         return Outcome(failure=Failure(cause=f"the check does not hold: {said}"))
 
     async def _subjects(self, step: StepScope, value: Mapping[str, Bound]) -> Outcome:
-        outcome = await _look(step, value)
+        if not value.keys() - {"headers", "within", "step"}:
+            raise UsageError(
+                "the check names nothing that must hold",
+                remedy="add what it must be, as `exit: 0` or `text: ready`",
+            )
         within = get.number(value, "within", 0.0)
-        with anyio.move_on_after(within):
-            while outcome.failure is not None and within:
-                await anyio.sleep(PAUSE)
-                outcome = await _look(step, value)
-        return outcome
+        if not within:
+            return await _look(step, value)
+        return await _until_it_holds(step, value, within)
+
+
+async def _until_it_holds(
+    step: StepScope, value: Mapping[str, Bound], within: float
+) -> Outcome:
+    outcome, looks, pause = Outcome(failure=_NOTHING_SEEN), 0, FIRST_PAUSE
+    with anyio.move_on_after(within):
+        while True:
+            outcome = await _look(step, value)
+            looks += 1
+            if outcome.failure is None:
+                return outcome
+            await anyio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+    last = outcome.failure or _NOTHING_SEEN
+    times = f"{looks} time" if looks == 1 else f"{looks} times"
+    cause = f"{last.cause} (looked {times} within {within:g} s)"
+    return replace(outcome, failure=replace(last, cause=cause))
 
 
 async def _look(step: StepScope, value: Mapping[str, Bound]) -> Outcome:
     fields: Mapping[str, JSON] = {}
     if "http" in value:
         answer = await _ask(step, value)
-        if answer is None:
-            cause = f"no answer from {get.text(value, 'http')}"
-            return Outcome(failure=Failure(cause=cause, kind="expect"))
+        if isinstance(answer, str):
+            return Outcome(failure=Failure(cause=answer, kind="expect"))
         fields = answer
     elif "step" in value:
         fields = await step.result(get.text(value, "step"))
     subjects = {k: v for k, v in value.items() if k not in _OWN_KEYS}
     unmet = await step.check(subjects, fields)
+    status = fields.get("status")
+    # A page of errors may well hold the text: without `status` it must be an answer.
+    if (
+        "http" in value
+        and "status" not in subjects
+        and int(str(status)) >= _HTTP_FAILED
+    ):
+        unmet = (f"status should be below {_HTTP_FAILED}, it is {status}", *unmet)
     if unmet:
         return Outcome(
             fields=fields, failure=Failure(cause="; ".join(unmet), kind="expect")
@@ -116,15 +164,14 @@ async def _look(step: StepScope, value: Mapping[str, Bound]) -> Outcome:
     return Outcome(fields=fields)
 
 
-async def _ask(step: StepScope, value: Mapping[str, Bound]) -> dict[str, JSON] | None:
-    answer = await http_get(
-        step, get.text(value, "http"), get.text_map(value, "headers")
-    )
-    if answer is None:
-        return None
+async def _ask(step: StepScope, value: Mapping[str, Bound]) -> dict[str, JSON] | str:
+    url = get.text(value, "http")
+    answer = await http_get(step, url, get.text_map(value, "headers"))
+    if isinstance(answer, NoAnswer):
+        return f"no answer from {url}" + (f": {answer.why}" if answer.why else "")
     fields: dict[str, JSON] = {"status": answer.status, "text": answer.body}
     try:
         fields["json"] = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return fields
     return fields

@@ -35,42 +35,55 @@ from sandbook.verbs._schemas import (
     any_of,
     described,
     one_of,
+    only,
 )
 
 SHELL_TEXT = {"type": "string", "x-kind": "shell"}
+_READY = {
+    "port": described(INTEGER, "A port of the sandbox that accepts.", 8080),
+    "http": described(
+        TEXT,
+        "A URL that answers with a status of 200 to 399.",
+        "http://127.0.0.1:8080/",
+        title="HTTP",
+    ),
+    "output": described(TEXT, "A text that the program writes.", "listening on"),
+    "command": described(SHELL_TEXT, "A shell text that passes.", "pg_isready"),
+    "within": described(DURATION, "How long to wait for it.", "30s", default="60s"),
+}
 
 SPEC = VerbSpec(
     name="command",
     summary="run a shell text, or a program with its arguments",
     value=described(
         any_of(SHELL_TEXT, TEXTS),
-        "a text is a shell script; a list is a program and its arguments, no shell",
+        "A text is a shell script; a list is a program and its arguments, without a "
+        "shell.",
         "make test",
         ["git", "clone", "${{ inputs.url }}"],
     ),
     keys={
-        "stdin": described(TEXT, "what the program reads; empty without it"),
-        "shell": described(
-            one_of("bash", "sh"), "which shell reads the text (default bash)"
+        "stdin": described(
+            TEXT, "What the program reads; nothing without it.", "yes", title="Input"
         ),
-        "user": described(TEXT, "who runs it, where the provider can change that"),
+        "shell": described(
+            one_of("bash", "sh"), "Which shell reads the text.", "sh", default="bash"
+        ),
+        "user": described(
+            TEXT, "Who runs it, where the provider can change that.", "root"
+        ),
         "background": described(
-            BOOLEAN, "go on once it is ready, or started; it is ended at teardown"
+            BOOLEAN,
+            "Go on once it is ready, or started; it is ended at teardown.",
+            True,
+            default=False,
         ),
         "ready": described(
-            {
-                **a_map(
-                    {
-                        "port": described(INTEGER, "a port that accepts", 8080),
-                        "http": described(TEXT, "a URL that answers 200 to 399"),
-                        "output": described(TEXT, "a text that the program writes"),
-                        "command": described(SHELL_TEXT, "a shell text that passes"),
-                        "within": described(DURATION, "how long to wait", "60s"),
-                    }
-                ),
-                "minProperties": 1,
-            },
-            "when a background command counts as started",
+            only({**a_map(_READY), "minProperties": 1}),
+            "When a background command counts as started: one of `port`, `http`, "
+            "`output` and `command`.",
+            {"port": 8080},
+            {"http": "http://127.0.0.1:8080/", "within": "30s"},
         ),
     },
     fields={
@@ -141,8 +154,8 @@ def _request(step: StepScope) -> ExecRequest:
     return ExecRequest(
         program=program,
         key=step.key,
-        stdin=None if stdin is None else stdin.encode(),
-        env={**step.env, **env},
+        stdin=None if stdin is None else get.as_bytes(stdin, "stdin"),
+        env=_variables({**step.env, **env}),
         cwd=step.cwd,
         user=get.optional_text(step.args, "user"),
         timeout=None if background else step.timeout,
@@ -153,10 +166,22 @@ def _request(step: StepScope) -> ExecRequest:
 def _program(args: Arguments) -> tuple[Program, Mapping[str, str]]:
     value = args["command"]
     if isinstance(value, BoundShell):
-        return Shell(text=value.text, dialect=_dialect(args)), value.env
+        return _shell(value.text, args), value.env
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(get.as_text(item, "command") for item in value), {}
-    return Shell(text=get.as_text(value, "command"), dialect=_dialect(args)), {}
+        items = enumerate(get.as_text(item, "command") for item in value)
+        return tuple(get.argument(item, f"command[{i}]") for i, item in items), {}
+    return _shell(get.as_text(value, "command"), args), {}
+
+
+def _shell(text: str, args: Arguments) -> Shell:
+    return Shell(text=get.argument(text, "command"), dialect=_dialect(args))
+
+
+def _variables(env: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in env.items():
+        # The limit counts `NAME=value`.
+        get.argument(f"{name}={value}", f"env.{name}")
+    return env
 
 
 def _dialect(args: Arguments) -> Literal["bash", "sh"]:
@@ -173,7 +198,7 @@ def _fields(
     }
     try:
         fields["json"] = json.loads(transcript.text("stdout"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return fields
     return fields
 

@@ -24,54 +24,116 @@ from sandbook.verbs._schemas import (
     any_of,
     described,
     one_of,
+    only,
 )
 
 RESOURCES = a_map(
     {
-        "cpus": described(NUMBER, "processors", 0.5),
-        "memory": described(SIZE, "memory of all its programs together", "512MiB"),
-        "disk": described(SIZE, "what it may store", "1GiB"),
-        "pids": described(INTEGER, "how many processes", 200),
+        "cpus": described(NUMBER, "How many processors.", 0.5, title="CPUs"),
+        "memory": described(SIZE, "The memory of all its programs together.", "512MiB"),
+        "disk": described(SIZE, "How much it may store.", "1GiB"),
+        "pids": described(INTEGER, "How many processes.", 200, title="Processes"),
+    }
+)
+
+PACKAGES = a_map(
+    {
+        "pip": described(TEXTS, "Packages of Python.", ["requests==2.32.3"]),
+        "apt": described(TEXTS, "Packages of Debian or Ubuntu.", ["jq"]),
     }
 )
 
 OPTIONS = {
-    "provider": described(any_of(TEXT, TEXTS), "name, list, or auto", "local"),
-    "template": described(TEXT, "what it starts from; the provider's own without it"),
-    "timeout": described(
-        DURATION, "how long it outlives its last run or a dead client", "10m"
+    "provider": described(
+        any_of(TEXT, TEXTS),
+        "Who makes it: a name, a list to try in order, or `auto`.",
+        "local",
+        ["e2b", "local"],
+        default="auto",
     ),
-    "metadata": described(TEXT_MAP, "your labels, to find it again"),
-    "env": described(ENV, "environment of every step in it"),
+    "template": described(
+        TEXT, "What it starts from; the provider's own choice without it.", "base"
+    ),
+    "timeout": described(
+        DURATION,
+        "How long it outlives its last run, or a computer that has died; renewed "
+        "while a run uses it.",
+        "1h",
+        default="10m",
+        title="Lifetime",
+    ),
+    "metadata": described(
+        TEXT_MAP, "Your own labels, to find it again.", {"team": "web"}
+    ),
+    "env": described(
+        ENV,
+        "Environment variables of every step in it.",
+        {"LANG": "C.UTF-8"},
+        title="Environment",
+    ),
     "network": described(
         any_of(BOOLEAN, TEXTS),
-        "outbound traffic: true, false, or the only hosts allowed",
+        "Outbound traffic: `true`, never to your computer or its network; `false`, "
+        "none; or a list of the only host names allowed.",
+        False,
+        ["pypi.org", "files.pythonhosted.org"],
+        default=True,
     ),
-    "resources": described(RESOURCES, "limits; what is written is enforced or refused"),
+    "resources": described(
+        RESOURCES,
+        "Its limits; what is written is enforced, or the provider is refused.",
+        {"memory": "1GiB"},
+    ),
     "packages": described(
-        a_map({"pip": TEXTS, "apt": TEXTS}), "installed before the first step"
+        PACKAGES, "What is installed before the first step.", {"pip": ["requests"]}
     ),
-    "env_from": described(TEXTS, "variables of this computer that are passed on"),
-    "idle_stop": described(DURATION, "end it after that long without use"),
+    "env_from": described(
+        TEXTS,
+        "Variables of this computer that are passed on.",
+        ["PIP_INDEX_URL"],
+        title="Environment from here",
+    ),
+    "idle_stop": described(
+        DURATION, "End it after that long without use, where the provider can.", "5m"
+    ),
     "isolation": described(
-        one_of("process", "container", "microvm"), "the least acceptable"
+        one_of("process", "container", "microvm"),
+        "The weakest wall around it that you accept; without it, that of the first "
+        "provider you have configured.",
+        "microvm",
     ),
 }
 """Keys of `create`, and of `sandbox:` at the top of a runbook."""
 
+_WHICH = {
+    "as": described(
+        NAME,
+        "Its name in this file, unique; steps say it with `in`.",
+        "db",
+        title="Name",
+        default="main",
+    ),
+    "reuse": described(
+        TEXT_MAP,
+        "Take the newest live sandbox that has all of this metadata; it lives on "
+        "after the run.",
+        {"purpose": "demo"},
+    ),
+    "if_missing": described(
+        one_of("create", "fail"),
+        "What to do when there is none to reuse.",
+        "fail",
+        default="create",
+    ),
+}
+
 CREATE = VerbSpec(
     name="create",
     summary="make a sandbox, or find one to reuse",
-    value=any_of(
-        NOTHING,
-        a_map(
-            {
-                "as": described(NAME, "its name in this file (main)", "db"),
-                "reuse": described(TEXT_MAP, "the newest live one with this metadata"),
-                "if_missing": described(one_of("create", "fail"), "for `reuse`"),
-                **OPTIONS,
-            }
-        ),
+    value=described(
+        any_of(NOTHING, only(a_map({**_WHICH, **OPTIONS}))),
+        "Empty, or a map of options.",
+        {"as": "db", "network": False},
     ),
     fields={
         "name": "its name in this file",
@@ -86,7 +148,11 @@ CREATE = VerbSpec(
 TEARDOWN = VerbSpec(
     name="teardown",
     summary="collect a sandbox's artifacts and end it",
-    value=any_of(NOTHING, described(NAME, "its name; empty for the only one")),
+    value=described(
+        any_of(NOTHING, NAME),
+        "The name of the sandbox; empty for the only one.",
+        "db",
+    ),
     refuses=("for_each", "limit", "expect", "save", "in", "cwd"),
     timeout=60.0,
     repeatable=True,

@@ -15,6 +15,7 @@ from sandbook.api import (
     VerbSpec,
 )
 from sandbook.verbs import _arguments as get
+from sandbook.verbs._fetched import Naming, below, named, place, rename_new
 from sandbook.verbs._paths import (
     in_folder,
     is_pattern,
@@ -27,8 +28,18 @@ from sandbook.verbs._schemas import TEXT, described
 SPEC = VerbSpec(
     name="fetch",
     summary="copy files of the sandbox into the artifacts folder",
-    value=described(TEXT, "sandbox path or pattern", "out/*.png"),
-    keys={"to": described(TEXT, "name in the artifacts folder; its own without it")},
+    value=described(
+        TEXT,
+        "A path or pattern in the sandbox; finding nothing is a failure.",
+        "out/*.png",
+    ),
+    keys={
+        "to": described(
+            TEXT,
+            "The name in the artifacts folder; its own name without it.",
+            "pictures",
+        )
+    },
     fields={
         "path": "absolute path on this computer",
         "files": "how many",
@@ -54,7 +65,10 @@ class Fetch:
         sandbox = await step.sandbox()
         written = get.text(step.args, "fetch")
         target = artifact_path(
-            step.artifacts, get.text(step.args, "to") or None, written
+            step.artifacts,
+            get.text(step.args, "to") or None,
+            written,
+            naming=step.file_name,
         )
         if target is None:
             return Outcome(
@@ -65,7 +79,7 @@ class Fetch:
         if await leads_out(sandbox.files, base):
             cause = f"{written!r} is a link that leaves the working folder"
             return Outcome(failure=Failure(cause=cause))
-        moved = await fetch_into(sandbox.files, pattern, target)
+        moved = await fetch_into(sandbox.files, pattern, target, naming=step.file_name)
         for name, reason in moved.skipped:
             step.note(f"skipped {name}: {reason}")
         if not moved.files:
@@ -78,25 +92,40 @@ class Fetch:
         )
 
 
-def artifact_path(folder: Path, to: str | None, written: str) -> Path | None:
+def artifact_path(
+    folder: Path, to: str | None, written: str, *, naming: Naming = str
+) -> Path | None:
     """Where a fetched path goes; None when `to` would leave the folder."""
     if to is None:
         own = "" if is_pattern(written) else PurePosixPath(written).name
-        return folder if own in ("", "..", "~") else folder / own
-    target = (folder / to).resolve()
-    return target if target.is_relative_to(folder.resolve()) else None
+        return folder if own in ("", "..", "~") else folder / naming(own)
+    root = folder.resolve()
+    target = (root / to).resolve()
+    if not target.is_relative_to(root):
+        return None
+    return root / named(target.relative_to(root), naming)
 
 
-async def fetch_into(files: Files, pattern: str, target: Path) -> Transfer:
+async def fetch_into(
+    files: Files, pattern: str, target: Path, *, naming: Naming = str
+) -> Transfer:
     """Download a path, or all that fits a pattern, below `target`."""
     if not is_pattern(pattern):
-        return await files.download(pattern, target)
+        return await _download(files, pattern, target, naming)
     base = (await files.stat(split_pattern(pattern)[0], follow=True)).path
     moved: list[Transfer] = []
     async for entry in matches(files, pattern):
-        below = PurePosixPath(entry.path).relative_to(base)
-        moved.append(await files.download(entry.path, target / below))
+        inside = PurePosixPath(entry.path).relative_to(base)
+        own = place(target, inside, naming)
+        moved.append(await _download(files, entry.path, own, naming))
     return _sum(moved)
+
+
+async def _download(files: Files, path: str, target: Path, naming: Naming) -> Transfer:
+    before = below(target)
+    moved = await files.download(path, target)
+    rename_new(target, before, naming)
+    return moved
 
 
 def _sum(parts: Sequence[Transfer]) -> Transfer:

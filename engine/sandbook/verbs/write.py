@@ -24,14 +24,21 @@ SECRET_MODE = 0o600
 SPEC = VerbSpec(
     name="write",
     summary="write a file in the sandbox",
-    value=described(TEXT, "sandbox path; replaced if it exists", "conf/app.ini"),
+    value=described(
+        TEXT,
+        "The path in the sandbox; a file there is replaced, folders above it are made.",
+        "conf/app.ini",
+    ),
     keys={
-        "content": described(TEXT, "what the file holds"),
-        "base64": described(TEXT, "the same for bytes, as base64"),
+        "content": described(TEXT, "What the file holds.", "debug = true"),
+        "base64": described(
+            TEXT, "What the file holds, as base64: for bytes.", "aGVsbG8="
+        ),
         "mode": described(
             {"type": "string", "x-kind": "octal"},
-            "permissions as octal digits; with a secret 0600",
-            "0644",
+            "Permissions as octal digits; 0600 when the content has a secret.",
+            "0755",
+            default="0644",
         ),
     },
     one_of=("content", "base64"),
@@ -71,7 +78,7 @@ def _content(step: StepScope) -> bytes:
     encoded = get.optional_text(step.args, "base64")
     if encoded is not None:
         return base64.b64decode("".join(encoded.split()), validate=True)
-    return get.text(step.args, "content").encode()
+    return get.as_bytes(get.text(step.args, "content"), "content")
 
 
 def _mode(step: StepScope) -> int | None:

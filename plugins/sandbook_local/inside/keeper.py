@@ -226,8 +226,8 @@ def _program(order: Order) -> list[str]:
         return order.argv
     text, strict, wants_bash = order.shell
     if wants_bash and os.path.exists("/bin/bash"):
-        return ["/bin/bash", *(["-eo", "pipefail"] if strict else []), "-c", text]
-    return ["/bin/sh", *(["-e"] if strict else []), "-c", text]
+        return ["/bin/bash", *(["-eo", "pipefail"] if strict else []), "-c", "--", text]
+    return ["/bin/sh", *(["-e"] if strict else []), "-c", "--", text]
 
 
 def _first_of(argv: list[str], env: dict[str, str], start: Start) -> int:

@@ -1,0 +1,75 @@
+"""How a value is told in a failure: as it was written, on one line, and cut."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from sandbook.api import JSON, Bound
+
+SHOWN: Final = 120
+"""Characters of a value that a message repeats."""
+
+_LINES: Final = 2000
+_WIDEST: Final = 500
+
+
+class Absent:
+    """What a subject is that the result does not have."""
+
+    __slots__ = ()
+
+
+ABSENT: Final = Absent()
+Actual: TypeAlias = "JSON | Absent"
+
+
+def quoted(value: Bound) -> str:
+    """All of a value in one line; what cannot be seen of a text is written out."""
+    if isinstance(value, str):
+        return repr(value)
+    if value is None or isinstance(value, bool | int | float | Mapping | Sequence):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return repr(value)
+
+
+def shown(value: Bound | Absent, *, logged: bool = False) -> str:
+    """A value of any size; `logged` = the run keeps the whole of it."""
+    if isinstance(value, Absent):
+        return "missing"
+    size = len(value) if isinstance(value, str) else 0
+    text = quoted(value[: SHOWN + 1] if isinstance(value, str) else value)
+    if size <= SHOWN and len(text) <= SHOWN * 2:
+        return text
+    where = ", `sandbook logs` shows all" if logged else ""
+    count = f" ({max(size, len(text))} characters{where})"
+    return f"{text[:SHOWN]}…{count}"
+
+
+def difference(actual: str, wanted: str) -> str:
+    """The first line that differs, and how; for texts of several lines."""
+    have, want = actual.splitlines(keepends=True), wanted.splitlines(keepends=True)
+    same = 0
+    while same < min(len(have), len(want)) and have[same] == want[same]:
+        same += 1
+    there = shown(have[same]) if same < len(have) else "the end"
+    needed = shown(want[same]) if same < len(want) else "the end"
+    return f"line {same + 1} should be {needed} and is {there}"
+
+
+def nearest_line(text: str, wanted: str) -> str:
+    """The line most like the one that was wanted; empty when none is near."""
+    lines = [line for line in text.splitlines()[-_LINES:] if len(line) <= _WIDEST]
+    if len(lines) < 2 or len(wanted) > _WIDEST:  # noqa: PLR2004 - one line is shown anyway
+        return ""
+    # Quick ratios first: a whole comparison of thousands of lines takes seconds.
+    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+    best, score = "", 0.5
+    for line in lines:
+        matcher.set_seq1(line)
+        if matcher.real_quick_ratio() > score and matcher.quick_ratio() > score:
+            ratio = matcher.ratio()
+            best, score = (line, ratio) if ratio > score else (best, score)
+    return best

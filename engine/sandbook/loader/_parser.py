@@ -1,0 +1,218 @@
+"""PyYAML's own parser, made to read as libyaml does, and to take lines as they are.
+
+What a text means may not depend on how PyYAML was built. This parser decides: where
+the two differ it follows libyaml if that is nearer to YAML 1.2 (`?` inside a plain
+text, tabs between tokens, which are refused later for both), and `reads_alike` says
+which texts are left to it alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from yaml.error import Mark
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner, ScannerError
+from yaml.tokens import ScalarToken
+
+from sandbook.loader._shape import Shape
+
+_BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:[ \t]#.*)?")
+_UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|\t|^[-?](?: |$)|^[\[\]{},*&!%@`|>]")
+# A comment or a tab right behind the head of a block text; a directive.
+_READ_APART: Final = re.compile(r"[|>][-+0-9]*(?:#| *\t)|^%", re.MULTILINE)
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_END_OF_LINE: Final = re.compile(r"[\r\n\0]")
+_SPACES: Final = re.compile(" *+")
+_BLANKS: Final = re.compile("[ \t]*+")
+_GAP: Final = re.compile("[ \t\r\n]*+")
+_DOCUMENT: Final = re.compile(r"(?:---|\.\.\.)[\0 \t\r\n]")
+_VERSION: Final = re.compile(r"%YAML +1\.[0-9]{1,3} *(?:#.*)?")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_WRITTEN_HALF: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
+
+
+def _line_of(character: str, colon: str) -> re.Pattern[str]:
+    """Words of one line, and the spaces between them.
+
+    All of it possessive: a text of a MiB must cost no memory and no second look.
+    """
+    word = f"(?:{character}++|{colon})++"
+    return re.compile(rf"(?!#){word}(?:[ \t]++(?!#){word})*+")
+
+
+_PLAIN: Final = _line_of(r"[^\0 \t\r\n:]", r":(?![\0 \t\r\n])")
+_PLAIN_IN_BRACES: Final = _line_of(r"[^\0 \t\r\n:,\[\]{}]", r":(?![\0 \t\r\n,\[\]{}])")
+
+
+def reads_alike(text: str) -> bool:
+    """Whether libyaml finds in a text what this parser finds, if it finds no error."""
+    return _READ_APART.search(text) is None
+
+
+def takes_rest(rest: str, shape: Shape) -> bool:
+    """Whether what follows `KEY:` on its line is one text in a way YAML cannot see."""
+    text = rest.strip(" \t")
+    if not text or text[0] in "#\"'" or _BLOCK_HEADER.fullmatch(text):
+        return False
+    if text[0] == "[" and shape.takes_list:
+        return False
+    if text[0] == "{" and shape.takes_map:
+        return False
+    return _UNSAFE.search(text) is not None
+
+
+def end_of_line(text: str, start: int) -> int:
+    """Where the line ends that `start` stands in."""
+    found = _END_OF_LINE.search(text, start)
+    return found.start() if found else len(text)
+
+
+class LineParser(Reader, Scanner, Parser):
+    """Reads a text without U+0085, U+2028 and U+2029, which the shield has hidden.
+
+    When `shape` is set, the next token may be the whole rest of its line; `taken` are
+    the ends of those with a ` #`.
+    """
+
+    buffer: str
+    index: int
+    pointer: int
+    column: int
+    flow_level: int
+    indent: int
+    allow_simple_key: bool
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        self.shape: Shape | None = None
+        self.taken: set[int] = set()
+
+    def forward(self, length: int = 1) -> None:
+        """Pass characters; PyYAML looks at each of them."""
+        begun = self.index
+        self.index = self.pointer = begun + length
+        self.column += length
+        passed = self.buffer[begun : self.index]
+        if "\n" in passed or "\r" in passed:
+            ends = [match.end() for match in _BREAK.finditer(passed)]
+            # The second half of a line end, when only the first was passed.
+            if passed[-1] == "\r" and self.buffer[self.index] == "\n":
+                ends.pop()
+            self.line += len(ends)
+            if ends:
+                self.column = length - ends[-1]
+
+    def fetch_more_tokens(self) -> Any:
+        """Read the next token, or the rest of a line as one text."""
+        shape, self.shape = self.shape, None
+        if shape is not None and not self.flow_level:
+            rest = self.buffer[self.index : end_of_line(self.buffer, self.index)]
+            if takes_rest(rest, shape):
+                return self._fetch_line(rest)
+        return super().fetch_more_tokens()  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+
+    def scan_to_next_token(self) -> None:
+        """Skip spaces, comments and line ends."""
+        while True:
+            spaces = _SPACES
+            if self.flow_level or not self.allow_simple_key:
+                spaces = _BLANKS
+            self._pass(spaces)
+            if self.buffer[self.index] == "#":
+                self.forward(end_of_line(self.buffer, self.index) - self.index)
+            found = _BREAK.match(self.buffer, self.index)
+            if found is None:
+                return
+            self.forward(len(found[0]))
+            if not self.flow_level:
+                self.allow_simple_key = True
+
+    def scan_plain(self) -> ScalarToken:
+        """Read a text without quotes, over as many lines as it has."""
+        start = end = self._mark()
+        indent = self.indent + 1
+        line = _PLAIN_IN_BRACES if self.flow_level else _PLAIN
+        chunks: list[str] = []
+        gap = ""
+        while found := line.match(self.buffer, self.index):
+            self.allow_simple_key = False
+            chunks += (gap, found[0])
+            self.forward(len(found[0]))
+            end = self._mark()
+            gap = self._scan_gap(indent, start)
+            if not gap:
+                break
+        return ScalarToken("".join(chunks), True, start, end)
+
+    def _scan_gap(self, indent: int, start: Mark) -> str:
+        """What stands for the blanks behind a line of a plain text; "" = it ends."""
+        found = _GAP.match(self.buffer, self.index)
+        blanks = found[0] if found else ""
+        lines = _BREAK.split(blanks)
+        if len(lines) == 1:
+            self.forward(len(blanks))
+            return blanks
+        if any("\t" in line[:indent] for line in lines[1:]):
+            self.forward(blanks.index("\t", len(lines[0])))
+            told = "found a tab character that violates indentation"
+            raise ScannerError("while scanning a text", start, told, self._mark())
+        self.forward(len(blanks))
+        self.allow_simple_key = True
+        is_less = not self.flow_level and self.column < indent
+        starts_document = self.column == 0 and _DOCUMENT.match(self.buffer, self.index)
+        if is_less or starts_document:
+            return ""
+        return "\n" * (len(lines) - 2) or " "
+
+    def scan_flow_scalar(self, style: str) -> Any:
+        """Read a text in quotes; PyYAML would let halves of characters through."""
+        start = self._mark()
+        try:
+            token: Any = super().scan_flow_scalar(style)  # type: ignore[no-untyped-call]
+        except ValueError as error:  # what `chr` says of a number that is too large
+            raise self._no_character(start, self.index) from error
+        if _HALF.search(token.value):
+            found = _WRITTEN_HALF.search(self.buffer, start.index, self.index)
+            raise self._no_character(start, found.end() if found else start.index)
+        return token
+
+    def _no_character(self, start: Mark, index: int) -> ScannerError:
+        place = Mark(start.name, index, start.line, start.column, None, None)
+        told = "found an escape that is no character"
+        return ScannerError("while scanning a double-quoted scalar", start, told, place)
+
+    def fetch_directive(self) -> Any:
+        """Let `%YAML 1.x` pass, as other tools write it, and nothing else."""
+        line = self.buffer[self.index : end_of_line(self.buffer, self.index)]
+        if not _VERSION.fullmatch(line):
+            mark = self._mark()
+            told = "found a directive that has no meaning"
+            raise ScannerError("while scanning a directive", mark, told, mark)
+        return super().fetch_directive()  # type: ignore[no-untyped-call]
+
+    def _fetch_line(self, rest: str) -> None:
+        scanner: Any = self  # the stubs know no types of what is used here
+        text = rest.strip(" \t")
+        self.forward(len(rest) - len(rest.lstrip(" \t")))
+        start = self._mark()
+        self.forward(len(text))
+        self.allow_simple_key = False
+        if " #" in text or "\t#" in text:
+            self.taken.add(self.index)
+        scanner.tokens.append(ScalarToken(text, True, start, self._mark()))
+
+    def _pass(self, blanks: re.Pattern[str]) -> None:
+        found = blanks.match(self.buffer, self.index)
+        if found and found[0]:
+            self.forward(len(found[0]))
+
+    def _mark(self) -> Mark:
+        return Mark("", self.index, self.line, self.column, None, None)
+
+    # PyYAML's name of it; most of its marks are never looked at.
+    get_mark = _mark
