@@ -72,8 +72,9 @@ def _chain(
     listed = merged.get("providers")
     if listed is None:
         return ()
-    if isinstance(listed, Sequence) and all(isinstance(name, str) for name in listed):
-        return tuple(cast("Sequence[str]", listed))
+    # A text is a sequence of texts too, each of one letter.
+    if isinstance(listed, list) and all(isinstance(name, str) for name in listed):
+        return tuple(cast("list[str]", listed))
     raise UsageError(
         f"`providers` in {FILE_NAME} must be a list of names",
         remedy="write it as: providers: [e2b, local]",

@@ -61,6 +61,7 @@ def test_a_file_that_cannot_be_written_is_told(cli: Cli, file: str) -> None:
 
 
 SETTINGS = {
+    "providers: local": False,
     "": True,
     "{providers: [e2b, local], isolation: container}": True,
     "{quotas: {e2b: {sessions: 10, concurrent: unlimited}}}": True,

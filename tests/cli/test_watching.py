@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from tests.cli.calls import COMMAND, DEADLINE, Cli, interrupt, wait_until
@@ -38,7 +38,7 @@ class _Watching:
 
 
 @contextmanager
-def _watch(cli: Cli, *argv: str) -> Iterator[_Watching]:
+def _watch(cli: Cli, *argv: str) -> Generator[_Watching]:
     with subprocess.Popen(
         (*COMMAND, "run", "--watch", *argv),
         stdin=subprocess.DEVNULL,

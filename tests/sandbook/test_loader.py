@@ -395,7 +395,8 @@ def test_a_label_is_made_from_the_step() -> None:
 
 def test_shell_texts_inside_maps_are_bound_too() -> None:
     ready = step(
-        "  - command: x\n    background: true\n    ready: {command: 'curl ${{ inputs.u }}'}\n",
+        "  - command: x\n    background: true\n"
+        "    ready: {command: 'curl ${{ inputs.u }}'}\n",
         "inputs: {u: {default: a b}}\n",
     ).args["ready"]
     assert isinstance(ready, dict)

@@ -38,7 +38,7 @@ def keep_running(
     files: Sequence[str], prepare: Callable[[], Ready], run: Callable[[Ready], int]
 ) -> int:
     """Run, and again after each change, until somebody interrupts; the last code."""
-    stopped = _Stopped()
+    stopped, code = _Stopped(), 0
     while True:
         ready: Ready = []
         sources = frozenset(Path(file).absolute() for file in files)
