@@ -39,6 +39,8 @@ class ScalarNode:
     @property
     def text(self) -> str:
         """The text, expressions as they are written."""
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "".join(
             piece if isinstance(piece, str) else f"${{{{{piece.source}}}}}"
             for piece in self.pieces

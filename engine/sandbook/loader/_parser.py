@@ -15,10 +15,11 @@ from yaml.error import Mark
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
-from yaml.tokens import ScalarToken
+from yaml.tokens import ScalarToken, Token
 
 from sandbook.loader._shape import Shape
 
+_SCANNER: Final[Any] = Scanner  # the stubs know no types of its methods
 _BLOCK_HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?:[ \t]#.*)?")
 _UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|\t|^[-?](?: |$)|^[\[\]{},*&!%@`|>]")
 # A comment or a tab right behind the head of a block text; a directive.
@@ -84,6 +85,8 @@ class LineParser(Reader, Scanner, Parser):
     flow_level: int
     indent: int
     allow_simple_key: bool
+    tokens: list[Token]
+    possible_simple_keys: dict[int, Any]
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -106,6 +109,19 @@ class LineParser(Reader, Scanner, Parser):
             self.line += len(ends)
             if ends:
                 self.column = length - ends[-1]
+
+    def need_more_tokens(self) -> bool:
+        """Whether the next token is not known; asked ten times for each."""
+        if self.tokens and not self.possible_simple_keys:
+            return False
+        return bool(_SCANNER.need_more_tokens(self))
+
+    def check_token(self, *choices: Any) -> bool:
+        """Whether the next token is one of these; asked as often."""
+        while self.need_more_tokens():
+            self.fetch_more_tokens()
+        found = self.tokens
+        return bool(found) and (not choices or isinstance(found[0], choices))
 
     def fetch_more_tokens(self) -> Any:
         """Read the next token, or the rest of a line as one text."""
@@ -169,20 +185,20 @@ class LineParser(Reader, Scanner, Parser):
             return ""
         return "\n" * (len(lines) - 2) or " "
 
-    def scan_flow_scalar(self, style: str) -> Any:
+    def scan_flow_scalar(self, style: str) -> ScalarToken:
         """Read a text in quotes; PyYAML would let halves of characters through."""
         start = self._mark()
         try:
-            token: Any = super().scan_flow_scalar(style)  # type: ignore[no-untyped-call]
+            token: ScalarToken = _SCANNER.scan_flow_scalar(self, style)
         except ValueError as error:  # what `chr` says of a number that is too large
             raise self._no_character(start, self.index) from error
-        if _HALF.search(token.value):
+        if _HALF.search(str(token.value)):
             found = _WRITTEN_HALF.search(self.buffer, start.index, self.index)
             raise self._no_character(start, found.end() if found else start.index)
         return token
 
     def _no_character(self, start: Mark, index: int) -> ScannerError:
-        place = Mark(start.name, index, start.line, start.column, None, None)
+        place = Mark(start.name, index, start.line, start.column, None, 0)
         told = "found an escape that is no character"
         return ScannerError("while scanning a double-quoted scalar", start, told, place)
 
@@ -193,10 +209,9 @@ class LineParser(Reader, Scanner, Parser):
             mark = self._mark()
             told = "found a directive that has no meaning"
             raise ScannerError("while scanning a directive", mark, told, mark)
-        return super().fetch_directive()  # type: ignore[no-untyped-call]
+        return _SCANNER.fetch_directive(self)
 
     def _fetch_line(self, rest: str) -> None:
-        scanner: Any = self  # the stubs know no types of what is used here
         text = rest.strip(" \t")
         self.forward(len(rest) - len(rest.lstrip(" \t")))
         start = self._mark()
@@ -204,7 +219,7 @@ class LineParser(Reader, Scanner, Parser):
         self.allow_simple_key = False
         if " #" in text or "\t#" in text:
             self.taken.add(self.index)
-        scanner.tokens.append(ScalarToken(text, True, start, self._mark()))
+        self.tokens.append(ScalarToken(text, True, start, self._mark()))
 
     def _pass(self, blanks: re.Pattern[str]) -> None:
         found = blanks.match(self.buffer, self.index)
@@ -212,7 +227,7 @@ class LineParser(Reader, Scanner, Parser):
             self.forward(len(found[0]))
 
     def _mark(self) -> Mark:
-        return Mark("", self.index, self.line, self.column, None, None)
+        return Mark("", self.index, self.line, self.column, None, 0)
 
     # PyYAML's name of it; most of its marks are never looked at.
     get_mark = _mark

@@ -6,6 +6,7 @@ YAML alone cannot tell whether `see: Issue #5: open` is one text; the key can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final
 
 from sandbook.api import Schema, VerbSpec
@@ -39,30 +40,30 @@ class Shape:
         self._known: dict[str, Shape] = {}
         self._items: Shape | None = None
 
-    @property
+    @cached_property
     def takes_line(self) -> bool:
         """Whether a text here is the whole rest of its line."""
         return any(
             one.get("x-kind") in _LINE_KINDS or one.get("x-line")
-            for one in self._resolved()
+            for one in self._resolved
         )
 
-    @property
+    @cached_property
     def takes_list(self) -> bool:
         """Whether a list may stand here."""
-        return any(one.get("type") == "array" for one in self._resolved())
+        return any(one.get("type") == "array" for one in self._resolved)
 
-    @property
+    @cached_property
     def takes_map(self) -> bool:
         """Whether a map may stand here."""
-        return any(one.get("type") == "object" for one in self._resolved())
+        return any(one.get("type") == "object" for one in self._resolved)
 
-    @property
+    @cached_property
     def kinds(self) -> frozenset[str]:
         """How a single text here may be read; nothing is known where it is empty."""
         return frozenset(
             kind_of(one)
-            for one in self._resolved()
+            for one in self._resolved
             if one.get("type") not in ("array", "object")
         )
 
@@ -70,26 +71,27 @@ class Shape:
         """Whether this key is one of the language, and no name of the author."""
         if self._is_steps and key in self._steps:
             return True
-        return any(key in properties_of(one) for one in self._resolved())
+        return any(key in properties_of(one) for one in self._resolved)
 
     def under(self, key: str) -> Shape:
         """The value of this key."""
         if key not in self._known:
             if self._is_steps and key in self._steps:
                 return self._steps[key]
-            self._known[key] = self._inner(_value(one, key) for one in self._resolved())
+            self._known[key] = self._inner(_value(one, key) for one in self._resolved)
         return self._known[key]
 
     def item(self) -> Shape:
         """The items of a list."""
         if self._items is None:
-            self._items = self._inner(_items(one) for one in self._resolved())
+            self._items = self._inner(_items(one) for one in self._resolved)
         return self._items
 
-    @property
+    @cached_property
     def _is_steps(self) -> bool:
         return any(one.get("x-step-map") for one in self._schemas)
 
+    @cached_property
     def _resolved(self) -> tuple[Schema, ...]:
         return tuple(
             inner
