@@ -8,7 +8,7 @@ from typing import cast
 
 from sandbook.api import ISOLATIONS, Capability, Isolation, Verb
 from sandbook.chain import Chain, Selection
-from sandbook.errors import Unsupported
+from sandbook.errors import Unsupported, UsageError
 from sandbook.runbook import Runbook, Step, flat
 from sandbook.schema import CREATE
 
@@ -164,6 +164,10 @@ class _Planner:
             need |= self._verbs[CREATE].requires({CREATE: options})
         providers = _providers(options.get("provider"))
         isolation = _isolation(options.get("isolation"))
+        selection = self._chain.select(
+            need=frozenset(need), isolation=isolation, providers=providers
+        )
+        _refuse_without_root(options, selection)
         return PlannedSandbox(
             name=name,
             local=local,
@@ -171,9 +175,7 @@ class _Planner:
             need=frozenset(need),
             isolation=isolation,
             providers=providers,
-            selection=self._chain.select(
-                need=frozenset(need), isolation=isolation, providers=providers
-            ),
+            selection=selection,
             created_by=creator,
         )
 
@@ -207,14 +209,44 @@ def sandbox_options(runbook: Runbook, creator: Step | None) -> Mapping[str, obje
 
 
 def _refuse_packages(options: Mapping[str, object]) -> None:
-    if options.get("packages"):
-        raise Unsupported(
-            "`packages` is not installed by any provider of this version",
-            provider="",
-            operation="create",
-            sent="no",
-            remedy="install them in a step: command: pip install NAME",
+    """Refuse what is written plainly and is no name; the rest waits for its values."""
+    packages = options.get("packages")
+    if not isinstance(packages, Mapping):
+        return
+    for key, names in cast("Mapping[str, object]", packages).items():
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            continue
+        for index, name in enumerate(cast("Sequence[object]", names)):
+            if isinstance(name, str):
+                refuse_package(name, f"packages.{key}[{index}]")
+
+
+def refuse_package(name: str, key: str) -> None:
+    """Raise `UsageError` for what pip or apt would not take as a package."""
+    if not name.strip() or name.startswith("-") or "\0" in name:
+        raise UsageError(
+            f"`{key}` is {name!r}, which is no package",
+            remedy="write only names of packages; options of pip are variables, as "
+            "`env: {PIP_INDEX_URL: ...}`",
         )
+
+
+def _refuse_without_root(options: Mapping[str, object], selection: Selection) -> None:
+    packages = options.get("packages")
+    if selection.candidates or not isinstance(packages, Mapping):
+        return
+    lacking = [p.name for p in selection.passed_over if "exec.user" in p.reason]
+    if not lacking or not cast("Mapping[str, object]", packages).get("apt"):
+        return
+    raise Unsupported(
+        f"`packages.apt` needs root in the sandbox (exec.user), which "
+        f"{' and '.join(lacking)} cannot give",
+        provider=lacking[0],
+        operation="create",
+        sent="no",
+        remedy="leave `packages.apt` out, or choose another provider, or a template "
+        "that has them",
+    )
 
 
 def _providers(value: object) -> tuple[str, ...]:

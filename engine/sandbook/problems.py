@@ -233,10 +233,12 @@ def render(problem: Problem) -> str:
 
 def _part_of_line(problem: Problem) -> tuple[str, int]:
     """What is shown of the line, and how many characters stand before the caret."""
-    line = "".join(char if char.isprintable() else " " for char in problem.source)
+    line = problem.source
     before = problem.at.column - 1
     start = max(0, before - _LONGEST_LINE // 2)
-    shown = line[start : start + _LONGEST_LINE]
+    # Only what is shown: a line may be a MiB long, and have many problems.
+    window = line[start : start + _LONGEST_LINE]
+    shown = "".join(char if char.isprintable() else " " for char in window)
     if start:
         shown = "…" + shown[1:]
     if start + _LONGEST_LINE < len(line):

@@ -16,6 +16,7 @@ from sandbook.expressions._values import Expression, ExpressionSyntaxError
 
 _PLAIN_PATH = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\s*", re.ASCII)
 _WORD = re.compile(r"\w+", re.ASCII)
+_LONGEST_PATH = 50
 _RESERVED = frozenset(
     {"true", "false", "none", "True", "False", "None"}
     | {"and", "or", "not", "in", "is", "if", "else"}
@@ -82,7 +83,8 @@ def _parse_path(source: str) -> Tree | None:
     if not _PLAIN_PATH.fullmatch(source):
         return None
     words = [(match[0], match.start()) for match in _WORD.finditer(source)]
-    if words[0][0] in _RESERVED:
+    # A longer one is left to Jinja2, and refused there as one that is too deep.
+    if words[0][0] in _RESERVED or len(words) > _LONGEST_PATH:
         return None
     tree: Tree = Name(*words[0])
     for word, column in words[1:]:

@@ -26,26 +26,20 @@ _UNSAFE: Final = re.compile(r":(?:[ \t]|$)|[ \t]#|\t|^[-?](?: |$)|^[\[\]{},*&!%@
 _READ_APART: Final = re.compile(r"[|>][-+0-9]*(?:#| *\t)|^%", re.MULTILINE)
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _END_OF_LINE: Final = re.compile(r"[\r\n\0]")
-_SPACES: Final = re.compile(" *+")
-_BLANKS: Final = re.compile("[ \t]*+")
-_GAP: Final = re.compile("[ \t\r\n]*+")
+_SPACES: Final = re.compile(" *")
+_BLANKS: Final = re.compile("[ \t]*")
+_GAP: Final = re.compile("[ \t\r\n]*")
 _DOCUMENT: Final = re.compile(r"(?:---|\.\.\.)[\0 \t\r\n]")
 _VERSION: Final = re.compile(r"%YAML +1\.[0-9]{1,3} *(?:#.*)?")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _WRITTEN_HALF: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 
 
-def _line_of(character: str, colon: str) -> re.Pattern[str]:
-    """Words of one line, and the spaces between them.
-
-    All of it possessive: a text of a MiB must cost no memory and no second look.
-    """
-    word = f"(?:{character}++|{colon})++"
-    return re.compile(rf"(?!#){word}(?:[ \t]++(?!#){word})*+")
-
-
-_PLAIN: Final = _line_of(r"[^\0 \t\r\n:]", r":(?![\0 \t\r\n])")
-_PLAIN_IN_BRACES: Final = _line_of(r"[^\0 \t\r\n:,\[\]{}]", r":(?![\0 \t\r\n,\[\]{}])")
+# Where words of one line end: at a colon that YAML sees, a comment, the line's end.
+_END_OF_PLAIN: Final = re.compile(r"[\0\r\n]|:(?=[\0 \t\r\n])|(?<=[ \t])#")
+_END_IN_BRACES: Final = re.compile(
+    r"[\0\r\n,\[\]{}]|:(?=[\0 \t\r\n,\[\]{}])|(?<=[ \t])#"
+)
 
 
 def reads_alike(text: str) -> bool:
@@ -148,17 +142,25 @@ class LineParser(Reader, Scanner, Parser):
             if not self.flow_level:
                 self.allow_simple_key = True
 
+    def _words(self, ending: re.Pattern[str]) -> str:
+        """The words from here to the end of the text on this line."""
+        if self.buffer[self.index] in "# \t":
+            return ""
+        found = ending.search(self.buffer, self.index)
+        end = found.start() if found else len(self.buffer)
+        return self.buffer[self.index : end].rstrip(" \t")
+
     def scan_plain(self) -> ScalarToken:
         """Read a text without quotes, over as many lines as it has."""
         start = end = self._mark()
         indent = self.indent + 1
-        line = _PLAIN_IN_BRACES if self.flow_level else _PLAIN
+        ending = _END_IN_BRACES if self.flow_level else _END_OF_PLAIN
         chunks: list[str] = []
         gap = ""
-        while found := line.match(self.buffer, self.index):
+        while words := self._words(ending):
             self.allow_simple_key = False
-            chunks += (gap, found[0])
-            self.forward(len(found[0]))
+            chunks += (gap, words)
+            self.forward(len(words))
             end = self._mark()
             gap = self._scan_gap(indent, start)
             if not gap:

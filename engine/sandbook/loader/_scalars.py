@@ -376,6 +376,9 @@ def check_pattern(text: str) -> None:
         re.compile(text)
     except re.error as error:
         raise Bad("SB215", f"this is not a regular expression: {error}") from error
+    except (RecursionError, OverflowError, MemoryError) as error:
+        message = "this regular expression is too large, or nested too deeply"
+        raise Bad("SB215", message) from error
 
 
 def is_null(node: ScalarNode) -> bool:

@@ -16,11 +16,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Literal
 
 from sandbook.expressions import end_of_expression
 from sandbook.loader._nodes import Mark, Style
-from sandbook.loader._source import Source
+from sandbook.loader._source import MOST_TOLD, Source
 
 _FIRST: Final = 0x100000
 _BASE: Final = 0x1000
@@ -29,7 +30,7 @@ _FILL: Final = chr(_FIRST + 1 + _BASE)
 _ODD: Final = chr(_FIRST + 2 + _BASE)
 _DIGIT: Final = f"[{chr(_FIRST + 1)}-{chr(_FIRST + _BASE)}]"
 # An escape in double quotes could make private characters as well.
-_OPENING: Final = re.compile(r"\$?\$\{\{|(?<!\\)(?:\\\\)*+(\\U0010[0-9A-Fa-f]{4})")
+_OPENING: Final = re.compile(r"\$?\$\{\{|(?<!\\)(?:\\\\)*(\\U0010[0-9A-Fa-f]{4})")
 _SHIELDED: Final = re.compile(f"{_BEGIN}({_DIGIT})({_DIGIT}){_FILL}+|{_ODD}")
 _BAD: Final = (
     "\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff"
@@ -79,6 +80,7 @@ class Shield:
         self._hidden: list[_Hidden] = []
         self._odd: list[int] = []
         self._known = len(self._reading.in_single)
+        self._one_quote: str | None = None
         self.unended: list[int] = []
         _refuse_forbidden(source)
         self._has_odd = _STRANGE.search(source.text) is not None
@@ -113,19 +115,17 @@ class Shield:
         if len(match[0]) > 3:  # noqa: PLR2004 - `$${{`, a plain `${{`
             return _Hidden(start, "${{", "dollar"), match.end()
         begin = match.end()
-        end = self._end(start, start in self._reading.in_single)
+        end = self._end(start, in_single=start in self._reading.in_single)
         if end is None:
             return None, begin
         return _Hidden(start, self._source.text[begin:end]), end + 2
 
-    def _end(self, start: int, in_single: bool) -> int | None:  # noqa: FBT001
-        text = self._source.text
-        if not in_single:
-            return end_of_expression(text, start + 3)
-        line = re.compile(r"[^\r\n]*").match(text, start)
-        rest = line[0].replace("''", "' ") if line else ""
-        end = end_of_expression(rest, 3)
-        return None if end is None else start + end
+    def _end(self, start: int, *, in_single: bool) -> int | None:
+        # The same length: only where the quotes are decides where it ends.
+        if in_single and self._one_quote is None:
+            self._one_quote = self._source.text.replace("''", "' ")
+        text = self._one_quote if in_single else None
+        return end_of_expression(text or self._source.text, start + 3)
 
     def _between(self, start: int, end: int) -> str:
         text = self._source.text[start:end]
@@ -151,6 +151,9 @@ class Shield:
         if _BEGIN not in value and _ODD not in value:
             return (value,) if value else ()
         odd = self._odd_before(end, value.count(_ODD))
+        if _BEGIN not in value:
+            text = "".join(chain(*zip(value.split(_ODD), (*odd, ""), strict=True)))
+            return (text,) if text else ()
         pieces: list[str | Mark] = []
         position = 0
         for match in _SHIELDED.finditer(value):
@@ -166,7 +169,7 @@ class Shield:
     def _odd_before(self, end: int, count: int) -> Iterator[str]:
         # From the end: a comment behind the head of a block text is not in its value.
         last = bisect_left(self._odd, end)
-        found = (self._source.text[at] for at in self._odd[last - count : last])
+        found = map(self._source.text.__getitem__, self._odd[last - count : last])
         # What cannot stand in YAML is told already; without it the rest can be read.
         return ("" if _FORBIDDEN.match(one) else one for one in found)
 
@@ -182,7 +185,7 @@ class Shield:
                 if (
                     found is not None
                     and found < end
-                    and found != self._end(begin, False)
+                    and found != self._end(begin, in_single=False)
                 ):
                     self._reading.in_single.add(begin)
 
@@ -233,6 +236,8 @@ def _refuse_forbidden(source: Source) -> None:
     """Add a problem for each line with a character that cannot stand in YAML."""
     told = 0
     for match in _FORBIDDEN.finditer(source.text):
+        if len(source.problems) >= MOST_TOLD:
+            return
         line = source.locate(match.start()).line
         if line != told:
             code = f"{ord(match[0]):04X}"
@@ -259,9 +264,14 @@ def _unescape(match: re.Match[str]) -> str:
 def _merged(pieces: list[str | Mark]) -> tuple[str | Mark, ...]:
     """Neighbouring texts as one, without empty ones."""
     merged: list[str | Mark] = []
-    for piece in pieces:
-        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
-            merged[-1] += piece
-        elif piece != "":
+    texts: list[str] = []
+    for piece in (*pieces, None):
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        if text := "".join(texts):
+            merged.append(text)
+        texts.clear()
+        if piece is not None:
             merged.append(piece)
     return tuple(merged)

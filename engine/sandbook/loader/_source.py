@@ -10,6 +10,8 @@ from typing import Final, Literal
 from sandbook.errors import Location, Problem
 
 LARGEST: Final = 1 << 20
+MOST_TOLD: Final = 1000
+"""So many problems of a file are kept: a hostile one has half a million."""
 _LOCAL: Final = re.compile(r"SB1\d\d|SB20[13-8]|SB21[0136]|SB301|SB30[5-9]")
 """The problems that a part of a file has whatever else stands in it."""
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -75,7 +77,9 @@ class Source:
         severity: Literal["error", "warning"] = "error",
     ) -> None:
         """Record a problem at a character."""
-        if self._is_consequence(code, offset):
+        # Warnings may not take the place of errors: then the file would be right.
+        most = MOST_TOLD if severity == "warning" else 2 * MOST_TOLD
+        if len(self.problems) >= most or self._is_consequence(code, offset):
             return
         at = self.locate(offset)
         source = self.line(at.line)

@@ -19,13 +19,14 @@ from sandbook.loader._events import (
     RepairingEvents,
     has_fast_parser,
 )
-from sandbook.loader._nodes import ListNode, MapNode, Node, Pair, ScalarNode
+from sandbook.loader._nodes import ListNode, MapNode, Mark, Node, Pair, ScalarNode
 from sandbook.loader._shape import Shape
 from sandbook.loader._shield import Shield
 from sandbook.loader._source import Source
 from sandbook.loader._trouble import explain_yaml_error, refuse_tabs
 
 MOST_VALUES: Final = 100_000
+MOST_EXPRESSIONS: Final = 20_000
 DEEPEST: Final = 100
 _MOST_READINGS: Final = 3
 _MOST_BROKEN: Final = 10
@@ -113,6 +114,7 @@ class _Builder:
         self._anchors: dict[str, Node | None] = {}
         self._texts: list[tuple[int, int]] = []
         self._depth = 0
+        self._expressions = 0
         self._nowhere = Shape((), steps={}, root=None)
 
     def build(self, shape: Shape) -> Node | None:
@@ -208,6 +210,9 @@ class _Builder:
         if may_hold_tabs or event.style != "plain":
             self._texts.append((event.start, end))
         pieces = self._shield.restore(event.value, event.style, event.start, end)
+        self._expressions += sum(isinstance(piece, Mark) for piece in pieces)
+        if self._expressions > MOST_EXPRESSIONS:
+            self._stop("SB107", event, f"more than {MOST_EXPRESSIONS:,} expressions")
         return ScalarNode(pieces, event.style, event.start, end, event.has_hash)
 
     def _list(self, event: Event, shape: Shape) -> ListNode:

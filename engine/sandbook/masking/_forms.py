@@ -85,7 +85,9 @@ def _python_forms(text: str) -> Iterator[str]:
     """Inside a `repr`, which escapes `'` when there is a `"` anywhere in it."""
     yield repr(text)[1:-1]
     yield repr(f'"{text}')[2:-1]
+    yield ascii(text)[1:-1]
     yield ascii(f'"{text}')[2:-1]
+    yield repr(encoded(text))[2:-1]
     yield repr(b'"' + encoded(text))[3:-1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
@@ -33,6 +33,7 @@ from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import BookContext
+from sandbook.runner._packages import Audience, Packages, Place, install
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
 
@@ -64,6 +65,7 @@ class Live:
     env: Mapping[str, str]
     expires_at: datetime | None
     began: float
+    packages: Packages = field(default_factory=Packages)
     reused: bool = False
     stays: bool = False
     ended: bool = False
@@ -109,23 +111,30 @@ class Sandboxes:
             async with lock:
                 continue
 
-    async def get(self, name: str) -> Live:
-        """The sandbox, made now when it is the default one and new."""
+    async def get(self, name: str, audience: Audience | None = None) -> Live:
+        """The sandbox with its packages, made now if it is the default one and new."""
         async with self._locks.setdefault(name, anyio.Lock()):
             live = self._live.get(name)
             if live is None:
                 planned = self._planned(name)
-                return await self._make(planned, self._default_options(planned))
-            if live.ended:
+                live = await self._make(planned, self._default_options(planned))
+            elif live.ended:
                 raise SandboxGone(
                     f"sandbox {name!r} was torn down above",
                     provider=live.sandbox.ref.provider,
                     operation="attach",
                     ref=live.sandbox.ref,
                 )
+            await self._equip(live, audience)
             return live
 
-    async def create(self, options: Arguments) -> Live:
+    async def _equip(self, live: Live, audience: Audience | None) -> None:
+        place = Place(name=live.name, sandbox=live.sandbox, env=live.env)
+        await install(live.packages, place, self._context, audience)
+
+    async def create(
+        self, options: Arguments, audience: Audience | None = None
+    ) -> Live:
         """Make the sandbox that a `create` step describes."""
         name = str(options.get("as") or MAIN)
         async with self._locks.setdefault(name, anyio.Lock()):
@@ -133,13 +142,14 @@ class Sandboxes:
             defaults = self._default_options(planned, creator=False)
             chosen = {**defaults, **options}
             metadata = reuse.wanted(chosen)
-            if not metadata:
-                return await self._make(planned, chosen)
-            live = await self._find(planned, chosen, metadata)
-            if live is None:
+            live = None
+            if metadata:
+                live = await self._find(planned, chosen, metadata)
+            if metadata and live is None:
                 reuse.refuse_missing(chosen, metadata)
-                live = await self._make(planned, chosen)
-            live.stays = True
+            live = live or await self._make(planned, chosen)
+            live.stays = bool(metadata)
+            await self._equip(live, audience)
             return live
 
     async def _find(
@@ -165,6 +175,7 @@ class Sandboxes:
             env=spec.env,
             expires_at=found.info.expires_at,
             began=monotonic(),
+            packages=Packages.of(options),
             reused=True,
         )
         self._live[planned.name] = live
@@ -221,6 +232,7 @@ class Sandboxes:
         self, planned: PlannedSandbox, provider_name: str, options: Arguments
     ) -> Live:
         provider = self._context.installation.provider(provider_name)
+        packages = Packages.of(options)
         reserved = await self._reservations.reserve(
             provider_name, planned.name, options
         )
@@ -242,6 +254,7 @@ class Sandboxes:
             env=spec.env,
             expires_at=None,
             began=monotonic(),
+            packages=packages,
         )
         self._live[planned.name] = live
         self._tasks.start_soon(self._keep_alive, live)
@@ -358,14 +371,11 @@ class Sandboxes:
 
     def remaining(self) -> tuple[str, ...]:
         """Sentences about what is alive, for somebody who leaves in a hurry."""
-        told: list[str] = []
-        for name in self.names():
-            live = self._live[name]
-            ref = live.sandbox.ref
-            told.append(
-                f"sandbox {ref.id} ({ref.provider}) lives until {live.expiry()}"
-            )
-        return tuple(told)
+        return tuple(
+            f"sandbox {live.sandbox.ref.id} ({live.sandbox.ref.provider}) lives until "
+            f"{live.expiry()}"
+            for live in map(self._live.__getitem__, self.names())
+        )
 
 
 def _facts(name: str, sandbox: Sandbox, info: SandboxInfo) -> dict[str, JSON]:

@@ -92,7 +92,9 @@ class Try:
 
     async def sandbox(self) -> Sandbox:
         """The sandbox of this step, made now if it is the first that needs it."""
-        live = await self._sandboxes.get(self._context.plan.sandbox_of(self._step))
+        live = await self._sandboxes.get(
+            self._context.plan.sandbox_of(self._step), self
+        )
         self.env = {**self._context.env_with(live.env), **self._own_env}
         return live.sandbox
 
@@ -155,7 +157,7 @@ class Try:
         if self._sandboxes.peek(name) is not None:
             # An earlier try of the step around this one made it; nobody uses it now.
             await self._end(name)
-        live = await self._sandboxes.create({**options, "as": name})
+        live = await self._sandboxes.create({**options, "as": name}, self)
         return {**live.as_json(), "name": local, "reused": live.reused}
 
     async def teardown(self, name: str | None) -> None:

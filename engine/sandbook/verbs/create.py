@@ -208,6 +208,19 @@ def needs_of(options: Mapping[str, object]) -> frozenset[Capability]:
     resources = options.get("resources")
     if isinstance(resources, Mapping):
         needs |= {f"limits.{name}" for name in cast("Mapping[str, object]", resources)}
+    packages = options.get("packages")
+    if isinstance(packages, Mapping):
+        needs |= _packages_need(cast("Mapping[str, object]", packages))
+    return frozenset(needs)
+
+
+def _packages_need(packages: Mapping[str, object]) -> frozenset[Capability]:
+    """Whoever installs for the system must be root."""
+    needs: set[Capability] = set()
+    if packages.get("pip"):
+        needs.add("exec")
+    if packages.get("apt"):
+        needs |= {"exec", "exec.user"}
     return frozenset(needs)
 
 
