@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 # The checkout may belong to somebody else: nothing is written into it.
 settings.register_profile("suite", database=None, deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what takes minutes, unless markers were chosen."""
+    if config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("stress") is not None]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]

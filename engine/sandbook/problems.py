@@ -218,7 +218,7 @@ def render(problem: Problem) -> str:
     The last line has no line end.
     """
     word = "warning: " if problem.severity == "warning" else ""
-    shown = [f"{problem.at}: {word}{problem.message} ({problem.code})"]
+    shown = [f"{problem.at}: {word}{_printable(problem.message)} ({problem.code})"]
     if problem.source:
         number = str(problem.at.line)
         line, before = _part_of_line(problem)
@@ -227,8 +227,14 @@ def render(problem: Problem) -> str:
         caret = "^" * max(1, _width(line[before:][: problem.length]))
         shown.append(f"  {' ' * len(number)} | {gap}{caret}")
     if problem.remedy:
-        shown += [f"  {line}".rstrip() for line in problem.remedy.splitlines()]
+        lines = (_printable(line) for line in problem.remedy.splitlines())
+        shown += [f"  {line}".rstrip() for line in lines]
     return "\n".join(shown)
+
+
+def _printable(text: str) -> str:
+    """The text; what a file could do to a terminal is written as an escape."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _part_of_line(problem: Problem) -> tuple[str, int]:

@@ -118,19 +118,3 @@ def processes_with(mark: str) -> list[int]:
         if mark.encode() in line:
             found.append(int(folder.name))
     return found
-
-
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Leave out what takes minutes, unless markers were chosen."""
-    if config.option.markexpr:
-        return
-    mine = Path(__file__).parent
-    long = [i for i in items if i.path.is_relative_to(mine) and _is_stress(i)]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
-
-
-def _is_stress(item: pytest.Item) -> bool:
-    return item.get_closest_marker("stress") is not None

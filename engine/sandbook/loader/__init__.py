@@ -27,7 +27,7 @@ def load_runbook(path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
 
 def load_text(text: str, path: Path, verbs: Mapping[str, VerbSpec]) -> Runbook:
     """Read a text as if it stood in `path`; raises `RunbookError`."""
-    data = text.encode(errors="surrogateescape")
+    data = text.encode(errors="surrogatepass")
 
     def read(asked: Path, library: Library) -> Runbook:
         return _load(data if asked is path else _bytes_of(asked), asked, verbs, library)

@@ -68,6 +68,8 @@ class TreeReader:
 
     def unknown_key(self, pair: Pair, known: Sequence[str], where: str = "") -> None:
         """Add the problem of a key that does not exist."""
+        if self._source.is_full:
+            return
         self.add(
             "SB201",
             pair.key,

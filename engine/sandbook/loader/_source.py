@@ -39,6 +39,11 @@ class Source:
         ends = (match.end() for match in _LINE_END.finditer(self.text))
         self._starts = [0, *ends]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no problem is kept any more, so that none need be looked for."""
+        return len(self.problems) >= 2 * MOST_TOLD
+
     def locate(self, offset: int) -> Location:
         """The line and column of a character."""
         line = bisect_right(self._starts, offset)
@@ -78,8 +83,8 @@ class Source:
     ) -> None:
         """Record a problem at a character."""
         # Warnings may not take the place of errors: then the file would be right.
-        most = MOST_TOLD if severity == "warning" else 2 * MOST_TOLD
-        if len(self.problems) >= most or self._is_consequence(code, offset):
+        is_many = severity == "warning" and len(self.problems) >= MOST_TOLD
+        if is_many or self.is_full or self._is_consequence(code, offset):
             return
         at = self.locate(offset)
         source = self.line(at.line)
