@@ -17,6 +17,7 @@ from sandbook.schema import (
     properties_of,
     step_keys,
     top_keys,
+    words_of,
 )
 
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
@@ -189,9 +190,9 @@ class _Writer:
             return ["", *self._items(depth, lambda: self._value(inner, depth + 1))]
         if one.get("type") == "object":
             return self._map(one, depth)
-        words = one.get("enum")
-        if isinstance(words, list) and words:
-            return [str(random.choice(words))]
+        words = words_of(one, "enum")
+        if words:
+            return [random.choice(words)]
         return [random.choice(_GOOD.get(kind_of(one), _TEXTS))]
 
     def _items(self, depth: int, make: Callable[[], list[str]]) -> list[str]:
