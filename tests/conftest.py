@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 # The checkout may belong to somebody else: nothing is written into it.
 settings.register_profile("suite", database=None, deadline=None)
 settings.load_profile("suite")
+
+# A suite that a script starts in the background inherits an ignored SIGINT, and would
+# hand it down to all that is to be interrupted here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(
