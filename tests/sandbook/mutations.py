@@ -57,6 +57,13 @@ _PIECES = (
 )
 
 
+_SCRAPS = (
+    *("a", "1", " ", "\n", "\n  ", "\n- ", "\n a: ", ": ", "- ", "? ", "?", ":", ", "),
+    *("[", "]", "{", "}", "#", " #", "'", '"', "|", ">", "|\n  ", "&a ", "*a", "!x "),
+    *("%", "\n%", "\t", "\r", "\\", "\\ud800", "-", "\n---\n", "\n...\n", "\u2028"),
+)
+
+
 def mutated(texts: Sequence[str], *, most: int = 6) -> st.SearchStrategy[str]:
     """One of the texts, changed in up to so many places."""
     return st.builds(
@@ -64,6 +71,21 @@ def mutated(texts: Sequence[str], *, most: int = 6) -> st.SearchStrategy[str]:
         st.sampled_from(texts),
         st.lists(_CHANGES, min_size=1, max_size=most),
     )
+
+
+def scraps(*, texts: int, most: int) -> st.SearchStrategy[list[str]]:
+    """So many texts, each of up to so many pieces of YAML; most of them are none.
+
+    Many at a time, since to choose costs more than to read.
+    """
+    return st.integers(0, 2**48).map(
+        lambda seed: [_scrap(Random(f"{seed} {one}"), most) for one in range(texts)]
+    )
+
+
+def _scrap(random: Random, most: int) -> str:
+    pieces = _SCRAPS if random.random() < 0.7 else _SCRAPS + _PIECES
+    return "".join(random.choices(pieces, k=random.randint(1, most)))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 
 from sandbook.api import VerbSpec
 from sandbook.errors import Problem, RunbookError
@@ -23,7 +23,7 @@ from sandbook.loader._tree import read_tree
 from sandbook.problems import render
 from sandbook.verbs import sandbook_verbs
 from tests.sandbook.hostile import HOSTILE
-from tests.sandbook.mutations import mutated, structures
+from tests.sandbook.mutations import mutated, scraps, structures
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(
@@ -47,7 +47,7 @@ UNHURRIED = [
 ]
 quick = settings(max_examples=2500, suppress_health_check=UNHURRIED)
 few = settings(max_examples=800, suppress_health_check=UNHURRIED)
-cheap = settings(max_examples=2000, suppress_health_check=UNHURRIED)
+cheap = settings(max_examples=1500, suppress_health_check=UNHURRIED)
 long = settings(max_examples=200_000, suppress_health_check=UNHURRIED)
 
 
@@ -103,9 +103,13 @@ def test_a_runbook_with_values_of_wrong_types_is_told_well(text: str) -> None:
 
 
 @cheap
-@given(mutated(["- a\n"], most=12))
-def test_any_yaml_is_read_alike_with_and_without_libyaml(text: str) -> None:
-    is_read_alike(text)
+@given(scraps(texts=20, most=8))
+def test_any_yaml_is_read_alike_with_and_without_libyaml(
+    texts: list[str],
+) -> None:
+    for text in texts:
+        note(repr(text))
+        is_read_alike(text)
 
 
 @pytest.mark.stress
@@ -126,9 +130,13 @@ def test_many_runbooks_with_wrong_types_are_told_well(text: str) -> None:
 
 @pytest.mark.stress
 @long
-@given(mutated(["- a\n"], most=20))
-def test_any_amount_of_yaml_is_read_alike(text: str) -> None:
-    is_read_alike(text)
+@given(scraps(texts=20, most=20))
+def test_any_amount_of_yaml_is_read_alike(
+    texts: list[str],
+) -> None:
+    for text in texts:
+        note(repr(text))
+        is_read_alike(text)
 
 
 _CHILD = """
