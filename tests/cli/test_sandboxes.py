@@ -187,8 +187,10 @@ class Terminal:
 
     def see(self, text: str) -> None:
         """Wait until the text was shown."""
-        wait_until(lambda: text in self.shown or self.process.poll() is not None)
-        assert text in self.shown, self.shown
+        try:
+            wait_until(lambda: text in self.shown or self.process.poll() is not None)
+        finally:
+            assert text in self.shown, self.shown
 
     def see_after_enter(self, text: str) -> None:
         """Press Enter until the text is shown: a shell runs traps between commands."""

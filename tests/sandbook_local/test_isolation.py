@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sandbook.api import Resources
+from sandbook_local import layout
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import Create, argv, run, text_of
 
@@ -38,14 +39,37 @@ async def test_files_of_the_host_are_hidden(
         "/mnt",
     ):
         assert (await run(sandbox, argv("ls", path))).code != 0, path
-    assert await text_of(sandbox, "ls -A /home") == "user\n"
+    shown = set((await text_of(sandbox, "ls -A /home")).split())
+    assert {"user"} <= shown <= {"user", *ways_to_python("/home")}
 
 
 async def test_the_home_of_whoever_runs_us_is_hidden(sandbox: LocalSandbox) -> None:
     home = Path.home()
-    hidden = [p for p in home.iterdir() if not sys.base_prefix.startswith(str(p))]
-    for path in hidden:
-        assert (await run(sandbox, argv("ls", "-d", str(path)))).code != 0, path
+    ways = ways_to_python(str(home))
+    for path in home.iterdir():
+        if path.name not in ways:
+            assert (await run(sandbox, argv("ls", "-d", str(path)))).code != 0, path
+    for name in ways:
+        assert await nothing_but_the_way(sandbox, home / name)
+
+
+def ways_to_python(folder: str) -> set[str]:
+    """What of a folder is shown since the interpreter that runs us lies below it."""
+    places = [Path(place) for place in layout.interpreter_folders()]
+    below = [place for place in places if place.is_relative_to(folder)]
+    return {
+        place.relative_to(folder).parts[0] for place in below if place != Path(folder)
+    }
+
+
+async def nothing_but_the_way(sandbox: LocalSandbox, path: Path) -> bool:
+    """Whether a folder shows nothing but the way to an interpreter below it."""
+    if str(path) in layout.interpreter_folders():
+        return True
+    listed = set((await text_of(sandbox, f"ls -A {path}")).split())
+    return listed == ways_to_python(str(path)) and all(
+        [await nothing_but_the_way(sandbox, path / name) for name in listed]
+    )
 
 
 async def test_the_keys_of_whoever_runs_us_are_hidden(
