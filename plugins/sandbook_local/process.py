@@ -97,6 +97,10 @@ class LocalProcess:
         """End its tree: TERM, and KILL after its grace; does not wait for it."""
         await self._call("exec.signal", "stop")
 
+    async def hang_up(self) -> None:
+        """Send its tree HUP, and KILL after its grace; does not wait for it."""
+        await self._call("exec.signal", "hang_up")
+
     def lost(self, operation: str, cause: BaseException) -> NoReturn:
         """Raise the error for a connection that ended."""
         raise lost(self._folder, self._ref, operation) from cause

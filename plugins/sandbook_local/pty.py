@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from sandbook.api import Chunk, ExecResult, SignalName
+from sandbook.api import Chunk, EchoState, ExecResult, SignalName
 from sandbook_local.inside import terminal
 from sandbook_local.process import LocalProcess
 
@@ -30,9 +30,17 @@ class LocalPty:
         descriptor = await self._process.input_descriptor()
         terminal.resize(descriptor, cols=cols, rows=rows)
 
+    async def echo(self) -> EchoState | None:
+        """What becomes of what is typed now: our end of a terminal knows its modes."""
+        return terminal.echo(await self._process.input_descriptor())
+
     async def signal(self, name: SignalName) -> bool:
         """Signal its tree; False = it had already ended."""
         return await self._process.signal(name)
+
+    async def hang_up(self) -> None:
+        """End its program as a window does that is closed."""
+        await self._process.hang_up()
 
     async def wait(self) -> ExecResult:
         """Wait for its end."""

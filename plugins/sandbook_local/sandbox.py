@@ -132,6 +132,7 @@ class LocalSandbox:
             key=request.key,
             env={**request.env, "TERM": request.term},
             cwd=request.cwd,
+            user=request.user,
             head=0,
             tail=_TERMINAL_HISTORY,
         )
@@ -153,6 +154,15 @@ class LocalSandbox:
                 operation="pty.attach",
                 ref=self.ref,
             )
+        return LocalPty(process)
+
+    async def find_pty(self, pid: int) -> Pty | None:
+        """The terminal whose program `ps` shows with this pid."""
+        answer = await self._call("pty.find", {"do": "terminal", "pid": pid})
+        key = answer.get("key")
+        if not isinstance(key, str):
+            return None
+        process = LocalProcess(self._folder, self.ref, key=key, pid=pid)
         return LocalPty(process)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 import anyio
 from anyio import to_thread
 
-from sandbook.api import Captured, Chunk, ExecResult, PtyRequest, SignalName
+from sandbook.api import (
+    Captured,
+    Chunk,
+    EchoState,
+    ExecResult,
+    PtyRequest,
+    SignalName,
+)
 from tests.providers.bare import BareProvider, capabilities
 from tests.providers.bare_sandbox import BareSandbox
 from tests.providers.bare_store import Record
@@ -81,6 +88,14 @@ class BarePty:
         """Signal the program."""
         os.kill(self._child, getattr(signal, f"SIG{name}"))
         return True
+
+    async def echo(self) -> EchoState | None:
+        """Not told here: the engine asks the sandbox."""
+        return None
+
+    async def hang_up(self) -> None:
+        """HUP to its group."""
+        os.killpg(self._child, signal.SIGHUP)
 
     async def wait(self) -> ExecResult:
         """Wait for its end."""

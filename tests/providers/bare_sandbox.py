@@ -197,6 +197,10 @@ class BareSandbox:
         """Refuse: there are no terminals."""
         _unsupported(f"pty {id!r}")
 
+    async def find_pty(self, pid: int) -> Pty | None:
+        """Refuse: there are no terminals."""
+        _unsupported(f"pty of process {pid}")
+
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Refuse: nothing is watched."""
         _unsupported(f"watch of {request.path!r}")

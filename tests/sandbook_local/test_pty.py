@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sandbook.api import Pty, PtyRequest, Settings
+from sandbook.api import ExecRequest, Pty, PtyRequest, Settings
 from sandbook.errors import SandboxGone
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
@@ -124,3 +124,69 @@ async def test_a_program_that_hangs_up_leaves_nothing_behind(
     assert await pty.signal("KILL")
     result = await pty.wait()
     assert (result.end, result.code) == ("signalled", 137)
+
+
+async def test_a_terminal_is_found_by_the_pid_that_its_program_has_inside(
+    sandbox: LocalSandbox, settings: Settings
+) -> None:
+    pty = await sandbox.pty(_request("sh", "-c", "echo pid $$; read x; echo got $x"))
+    screen = Screen(pty)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(screen.read)
+        await screen.until(b"pid ")
+        await pty.detach()
+        tasks.cancel_scope.cancel()
+    pid = int(screen.shown.split()[1])
+    assert pid == pty.pid
+    other = await LocalProvider(settings).attach(sandbox.ref)
+    found = await other.find_pty(pid)
+    assert found is not None
+    assert (found.id, found.pid) == (pty.id, pid)
+    await other.aclose()
+
+
+async def test_a_command_without_a_terminal_is_not_found_as_one(
+    sandbox: LocalSandbox,
+) -> None:
+    process = await sandbox.start(ExecRequest(program=("sleep", "300"), key="plain"))
+    assert process.pid is not None
+    assert await sandbox.find_pty(process.pid) is None
+
+
+async def test_what_becomes_of_typed_text_is_known(sandbox: LocalSandbox) -> None:
+    text = (
+        "echo one; read x; stty -echo; echo two; read x; stty -icanon; echo three; "
+        "read x"
+    )
+    pty = await sandbox.pty(_request("sh", "-c", text))
+    screen = Screen(pty)
+    found: list[str | None] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(screen.read)
+        for word in (b"one", b"two", b"three"):
+            await screen.until(word)
+            found.append(await pty.echo())
+            await pty.send(b"\r")
+    assert found == ["shown", "hidden", "program"]
+
+
+async def test_a_terminal_hangs_up(sandbox: LocalSandbox) -> None:
+    text = "trap 'echo bye >left; exit 3' HUP; echo ready; while :; do sleep 0.05; done"
+    pty = await sandbox.pty(_request("sh", "-c", text))
+    screen = Screen(pty)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(screen.read)
+        await screen.until(b"ready")
+        await pty.hang_up()
+    assert (await pty.wait()).code == 3
+    assert await sandbox.files.read("left") == b"bye\n"
+
+
+async def test_a_program_that_does_not_hang_up_is_killed(sandbox: LocalSandbox) -> None:
+    pty = await sandbox.pty(_request("sh", "-c", "trap '' HUP; echo ready; sleep 300"))
+    screen = Screen(pty)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(screen.read)
+        await screen.until(b"ready")
+        await pty.hang_up()
+    assert (await pty.wait()).end == "signalled"

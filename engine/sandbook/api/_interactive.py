@@ -88,6 +88,14 @@ class Code(Protocol):
         ...
 
 
+EchoState = Literal["shown", "hidden", "program"]
+"""What becomes of a typed text.
+
+"shown" = the terminal shows it, "hidden" = a line is read and not shown, as for a
+password, "program" = keys go to the program one by one, which shows what it likes.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PtyRequest:
     """A program in a terminal of `cols` columns and `rows` rows."""
@@ -98,6 +106,7 @@ class PtyRequest:
     rows: int = 24
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     cwd: str | None = None
+    user: str | None = None
     term: str = "xterm-256color"
 
 
@@ -119,8 +128,23 @@ class Pty(Protocol):
         """Change its size; the program gets SIGWINCH."""
         ...
 
+    async def echo(self) -> EchoState | None:
+        """What becomes of what is typed now; None = this provider cannot tell.
+
+        Where it cannot, the engine asks `stty` in the sandbox, for which it needs
+        `pid`.
+        """
+        ...
+
     async def signal(self, name: SignalName) -> bool:
         """Signal its tree; False = it had already ended."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End its program as a window does that is closed: HUP, a grace, KILL.
+
+        Does not wait for its end, and is nothing where it has ended.
+        """
         ...
 
     async def wait(self) -> ExecResult:

@@ -197,6 +197,10 @@ class Sandbox(Protocol):
         """The terminal with this id."""
         ...
 
+    async def find_pty(self, pid: int) -> Pty | None:
+        """The terminal whose program `ps` shows with this pid, running or ended."""
+        ...
+
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Watch a file or folder; once entered, it is already watching."""
         ...

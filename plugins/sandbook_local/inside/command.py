@@ -89,6 +89,7 @@ class Command:
         self.refusal: tuple[str, int] | None = None
         self.seconds = 0.0
         self.stdin: int | None = None
+        self.has_terminal = False
         self.consumer: Consumer | None = None
         self.streams = {
             name: spool.Stream(
@@ -146,6 +147,7 @@ class Command:
     ) -> None:
         """Send its order to init; all its streams are `theirs`, which is closed."""
         self._program = program
+        self.has_terminal = True
         reading, writing = os.pipe()
         self.stdin = os.dup(ours)
         try:
@@ -185,9 +187,9 @@ class Command:
             self._init.order({"do": "signal", "id": self.number, "number": number})
         return True
 
-    def stop(self) -> None:
-        """End its tree: TERM, and KILL after its grace."""
-        if self.signal(signal.SIGTERM):
+    def stop(self, number: int) -> None:
+        """End its tree: this signal, and KILL after its grace."""
+        if self.signal(number):
             self._set_timer(self._limits.grace, self._kill)
 
     def stop_for(self, limit: str) -> None:
@@ -204,7 +206,7 @@ class Command:
 
     def _expire(self) -> None:
         self._timed_out = True
-        self.stop()
+        self.stop(signal.SIGTERM)
 
     def _kill(self) -> None:
         """Kill its tree again and again: a process can outlive a KILL for a while."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 
 _SIGNALS = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
+_ENDINGS = {"stop": signal.SIGTERM, "hang_up": signal.SIGHUP}
 _KEPT_LIMIT = 1 << 30
 _SMALL = 64 << 10
 _LONGEST_SIDE = 0xFFFF
@@ -135,11 +136,19 @@ class Service:
                 _answer(peer, self._supervisor.describe())
             case "destroy":
                 self._supervisor.end("destroyed")
+            case "terminal":
+                pid = frames.whole(frame.message, "pid")
+                _answer(peer, {"key": self._terminal_of(pid)})
             case "channel":
                 self._open_channel(peer)
             case _:
                 return False
         return True
+
+    def _terminal_of(self, pid: int) -> str | None:
+        """The key of the terminal whose program has this pid; the newest of several."""
+        every = reversed(self._supervisor.commands.values())
+        return next((c.key for c in every if c.has_terminal and c.pid == pid), None)
 
     def _serve_command(self, peer: Peer, message: Message, target: Command) -> None:
         match frames.text(message, "do"):
@@ -152,8 +161,8 @@ class Service:
             case "signal":
                 number = _SIGNALS[frames.text(message, "name")]
                 _answer(peer, {"signalled": target.signal(number)})
-            case "stop":
-                target.stop()
+            case "stop" | "hang_up" as how:
+                target.stop(_ENDINGS[how])
                 _answer(peer, {})
             case "stdin":
                 _pass_stdin(peer, target)

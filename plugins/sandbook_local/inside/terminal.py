@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import termios
 from struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
 _TIOCSPTLCK = 0x40045431
 _TIOCGPTPEER = 0x5441
@@ -34,3 +39,11 @@ def open_terminal(folder: int, *, cols: int, rows: int) -> tuple[int, int]:
 def resize(descriptor: int, *, cols: int, rows: int) -> None:
     """Give a terminal another size; the kernel tells its program."""
     fcntl.ioctl(descriptor, _TIOCSWINSZ, _SIZE.pack(rows, cols, 0, 0))
+
+
+def echo(descriptor: int) -> Literal["shown", "hidden", "program"]:
+    """What a terminal does with what is typed, by the modes its program has set."""
+    modes: int = termios.tcgetattr(descriptor)[3]
+    if modes & termios.ECHO:
+        return "shown"
+    return "hidden" if modes & termios.ICANON else "program"

@@ -150,6 +150,9 @@ class MutantSandbox:
     async def attach_pty(self, id: str) -> Pty:
         return await self.inner.attach_pty(id)
 
+    async def find_pty(self, pid: int) -> Pty | None:
+        return await self.inner.find_pty(pid)
+
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         return self.inner.watch(request)
 
