@@ -140,6 +140,39 @@ def test_for_each_runs_an_item_after_the_other_and_keeps_their_order(run: Runs) 
     ]
 
 
+def test_env_and_name_of_a_repeated_step_may_use_its_item(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - id: all
+            name: Number ${{ item }}
+            for_each: [one, two]
+            env: {MINE: "${{ item }}"}
+            command: printf %s "$MINE"
+          - check: steps.all.each[0].stdout == "one"
+          - check: steps.all.each[1].stdout == "two"
+    """)
+    assert ran.code == 0, ran.report.cause
+    assert ran.step("steps[0]").label == "Number ${{ item }}"
+    labels = [child.label for child in ran.step("steps[0]").children]
+    assert labels == ["Number one", "Number two"]
+
+
+def test_a_repeated_step_inside_another_has_its_own_item(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - for_each: [a, b]
+            parallel:
+              - id: inner
+                for_each: ["${{ item }}1", "${{ item }}2"]
+                env: {MINE: "${{ item }}"}
+                command: printf %s "$MINE"
+              - command: printf %s ${{ item }}
+    """)
+    assert ran.code == 0, ran.report.cause
+    shown = sorted(data for _, _, data in ran.output)
+    assert shown == [b"a", b"a1", b"a2", b"b", b"b1", b"b2"]
+
+
 def test_the_first_item_that_fails_stops_the_rest(run: Runs) -> None:
     ran = run("""
         steps:

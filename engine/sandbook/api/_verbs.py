@@ -161,6 +161,10 @@ class StepScope(Protocol):
         """What does not hold of these expectations, in words."""
         ...
 
+    def why_false(self, key: str) -> str:
+        """The values that made the condition under `key` false, in words."""
+        ...
+
     def keep_running(self, background: Background) -> None:
         """Let a background program outlive the step; the run reads and ends it."""
         ...

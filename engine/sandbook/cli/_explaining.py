@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final
 
 from sandbook.api import VerbSpec
-from sandbook.cli._steps import as_written, title_of
-from sandbook.expressions import Value
+from sandbook.cli._steps import title_of
+from sandbook.expressions import Value, as_written
 from sandbook.runbook import InputSpec, Retry, Runbook, Step
 from sandbook.units import format_duration
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from sandbook.api import JSON
-from sandbook.cli._steps import as_written, label_of, title_of
-from sandbook.expressions import Value
+from sandbook.cli._steps import label_of, title_of
+from sandbook.expressions import Value, as_written
 from sandbook.plan import Plan, PlannedSandbox
 from sandbook.runbook import Step
 from sandbook.units import format_duration, format_size

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
+from sandbook.api import JSON
 from sandbook.console._lines import Line, Signs, Style
 from sandbook.console._text import clean, counted, duration, moment
 from sandbook.console._view import Names
@@ -43,7 +45,9 @@ def summary(
         yield from _rows(
             "tried", [f"{a.provider}: {a.reason}" for a in report.attempts]
         )
-    yield from _rows("outputs", [f"{k} = {v}" for k, v in report.outputs.items()])
+    yield from _rows(
+        "outputs", [f"{k} = {_value(v)}" for k, v in report.outputs.items()]
+    )
     yield from _rows("sandbox", [_sandbox(box, report) for box in report.sandboxes])
     yield from _rows(
         "quota", [_quota(u) for u in report.quota if u.month_used is not None]
@@ -163,6 +167,11 @@ def _commands(report: Report) -> Iterator[tuple[str, str]]:
         yield "sandbook doctor", "see what each provider still needs"
     if report.exit != 0 and ran:
         yield f"sandbook show {report.run}", "see every step with its output"
+
+
+def _value(value: JSON) -> str:
+    """As the language writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _first_line(text: str) -> str:

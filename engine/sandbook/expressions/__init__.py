@@ -1,6 +1,7 @@
 """Expressions `${{ … }}`: what a value is, and where it comes from."""
 
 from sandbook.expressions._evaluate import evaluate, evaluate_condition
+from sandbook.expressions._explain import why_false
 from sandbook.expressions._known import not_booleans
 from sandbook.expressions._syntax import end_of_expression, parse
 from sandbook.expressions._tree import Path, paths
@@ -17,7 +18,9 @@ from sandbook.expressions._values import (
     expressions_in,
     secrets_in,
     steps_in,
+    uses_item,
 )
+from sandbook.expressions._written import as_written
 
 __all__ = [
     "Expression",
@@ -30,6 +33,7 @@ __all__ = [
     "ShellText",
     "Template",
     "Value",
+    "as_written",
     "end_of_expression",
     "evaluate",
     "evaluate_condition",
@@ -39,4 +43,6 @@ __all__ = [
     "paths",
     "secrets_in",
     "steps_in",
+    "uses_item",
+    "why_false",
 ]

@@ -132,6 +132,15 @@ def secrets_in(value: Value) -> frozenset[str]:
     return frozenset(name for name in found if name is not None)
 
 
+def uses_item(value: Value) -> bool:
+    """Whether it needs the current item of a `for_each`."""
+    return any(
+        path.names[0] == "item"
+        for expression in expressions_in(value)
+        for path in paths(expression.tree)
+    )
+
+
 def steps_in(value: Value) -> frozenset[str]:
     """The ids of the steps whose results a value uses."""
     return frozenset(

@@ -52,7 +52,7 @@ class Parts:
         known = self.context.scope(
             extra, env=around.env, written=around.written, results=around.results
         )
-        own = {name: str(evaluate(value, known)) for name, value in step.env.items()}
+        own = {name: str(evaluate(value, known)) for name, value in item.env.items()}
         env = {**around.env, **own}
         scope = self.context.scope(
             extra, env=env, written=item.written, results=around.results
@@ -134,6 +134,7 @@ class Attempt:
             item=self.item,
             key=self.parts.record.key(self.item, self.attempt),
             args=self.args,
+            scope=scope,
             secret_args=frozenset(k for k, v in step.args.items() if secrets_in(v)),
             own_env=env,
             cwd=self.item.folder(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sandbook.api import JSON, Bound, BoundShell, Failure, Verb
 from sandbook.errors import SandbookError, told
 from sandbook.events import Observer, Recorder
-from sandbook.expressions import Scope, Value, evaluate, secrets_in
+from sandbook.expressions import Scope, Value, as_written, evaluate, secrets_in
 from sandbook.installation import Installation
 from sandbook.masking import Masker
 from sandbook.plan import Plan
@@ -199,11 +199,11 @@ class BookContext:
         return Scope(names={**names, **extra}, secrets=self.secrets)
 
     def label_of(self, step: Step, scope: Scope) -> str:
-        """What people read; an expression that fails is shown as its step's verb."""
+        """What people read; an expression that fails is shown as it is written."""
         try:
             return str(evaluate(step.label, scope)) or step.verb
         except SandbookError:
-            return step.verb
+            return as_written(step.label)
 
     def compute_outputs(self) -> None:
         """Evaluate `outputs`, now that all steps have passed."""

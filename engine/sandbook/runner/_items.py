@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sandbook.api import JSON
-from sandbook.expressions import Value
+from sandbook.expressions import Value, uses_item
 from sandbook.runbook import Step
 from sandbook.runner._context import Env, Extra, Results
 from sandbook.verbs._paths import in_folder
@@ -36,11 +36,15 @@ class Around:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A step, or one item of its `for_each`: its path in this run, what it sees."""
+    """A step, or one item of its `for_each`: its path in this run, what it sees.
+
+    `is_one` says that it is one item, not the loop as a whole.
+    """
 
     step: Step
     path: str
     around: Around
+    is_one: bool = False
 
     @classmethod
     def of(cls, step: Step, around: Around) -> Item:
@@ -53,7 +57,18 @@ class Item:
         extra = {**self.around.extra, "item": value}
         results = self.around.results.new_child()
         around = replace(self.around, extra=extra, results=results)
-        return replace(self, path=f"{self.path}.each[{index}]", around=around)
+        path = f"{self.path}.each[{index}]"
+        return replace(self, path=path, around=around, is_one=True)
+
+    def knows(self, value: Value) -> bool:
+        """Whether it can be evaluated here: a loop as a whole has no item."""
+        return self.is_one or not self.step.is_loop or not uses_item(value)
+
+    @property
+    def env(self) -> Mapping[str, Value]:
+        """What can be evaluated here of the step's own environment."""
+        own = self.step.env
+        return {name: value for name, value in own.items() if self.knows(value)}
 
     @property
     def written(self) -> Mapping[str, Value]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 
 from sandbook.api import JSON, Bound
+from sandbook.expressions import as_written
 from sandbook.runner._context import BookContext, as_json
 from sandbook.runner._items import Item
 from sandbook.runner._results import StepResult
@@ -83,6 +84,8 @@ class Record:
     def label(self, item: Item) -> str:
         """What people read."""
         around = item.around
+        if not item.knows(item.step.label):
+            return as_written(item.step.label)
         scope = self._context.scope(
             around.extra, env=around.env, written=around.written, results=around.results
         )

@@ -19,6 +19,7 @@ from sandbook.api import (
 )
 from sandbook.errors import UsageError
 from sandbook.expectations import unmet
+from sandbook.expressions import Scope, why_false
 from sandbook.output import OutputFile
 from sandbook.plan import MAIN
 from sandbook.runbook import Step
@@ -59,6 +60,7 @@ class Try:
         item: Item,
         key: str,
         args: Arguments,
+        scope: Scope,
         secret_args: frozenset[str],
         own_env: Env,
         cwd: str | None,
@@ -76,6 +78,7 @@ class Try:
         self.key = key
         self.args = args
         self.secret_args = secret_args
+        self._scope = scope
         self.env: Env = {**context.env, **own_env}
         self.cwd = cwd
         self.timeout = timeout
@@ -144,6 +147,10 @@ class Try:
         if "file" in subjects:
             files = (await self.sandbox()).files
         return await unmet(subjects, fields, files, cwd=self.cwd)
+
+    def why_false(self, key: str) -> str:
+        """The values that made the condition under `key` false, in words."""
+        return why_false(self._step.args[key], self._scope)
 
     def keep_running(self, background: Background) -> None:
         """Let a background program outlive the step; the run ends it."""

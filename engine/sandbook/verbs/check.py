@@ -23,7 +23,7 @@ from sandbook.verbs import _arguments as get
 from sandbook.verbs._probes import NoAnswer, http_get
 from sandbook.verbs._schemas import DURATION, NAME, TEXT, TEXT_MAP, any_of, described
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+FIRST_LOOK, FIRST_PAUSE, LONGEST_PAUSE = 5.0, 0.05, 1.0
 _HTTP_FAILED = 400
 SUBJECTS = (
     "exit",
@@ -80,6 +80,7 @@ SPEC = VerbSpec(
 _OWN_KEYS = frozenset({"http", "headers", "step", "within"})
 
 
+_NEEDS: Final[Mapping[str, str]] = {"http": "exec", "file": "files"}
 _NOTHING_SEEN: Final = Failure(
     cause="it could not be looked at in that time", kind="expect"
 )
@@ -95,8 +96,7 @@ class Check:
         value = args.get("check")
         if not isinstance(value, Mapping):
             return frozenset()
-        needs = {"http": "exec", "file": "files"}
-        return frozenset(need for key, need in needs.items() if key in value)
+        return frozenset(need for key, need in _NEEDS.items() if key in value)
 
     async def run(self, step: StepScope) -> Outcome:
         """Look once, or until it holds."""
@@ -105,7 +105,9 @@ class Check:
             return await self._subjects(step, value)
         if value is True:
             return Outcome()
-        said = "it is false" if value is False else f"it is {get.kind_of(value)}"
+        said = f"it is {get.kind_of(value)}"
+        if value is False:
+            said = step.why_false("check")
         return Outcome(failure=Failure(cause=f"the check does not hold: {said}"))
 
     async def _subjects(self, step: StepScope, value: Mapping[str, Bound]) -> Outcome:
@@ -123,16 +125,22 @@ class Check:
 async def _until_it_holds(
     step: StepScope, value: Mapping[str, Bound], within: float
 ) -> Outcome:
+    if value.keys() & _NEEDS.keys():
+        # The time is for what is looked at, not for making the place where it is.
+        await step.sandbox()
+    deadline = anyio.current_time() + within
     outcome, looks, pause = Outcome(failure=_NOTHING_SEEN), 0, FIRST_PAUSE
-    with anyio.move_on_after(within):
-        while True:
-            outcome = await _look(step, value)
-            looks += 1
-            if outcome.failure is None:
-                return outcome
+    # One look is due, however slow the computer is.
+    with anyio.move_on_after(max(within, FIRST_LOOK)):
+        outcome, looks = await _look(step, value), 1
+    with anyio.CancelScope(deadline=deadline):
+        while outcome.failure is not None:
             await anyio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
-    last = outcome.failure or _NOTHING_SEEN
+            outcome, looks = await _look(step, value), looks + 1
+    last = outcome.failure
+    if last is None:
+        return outcome
     times = f"{looks} time" if looks == 1 else f"{looks} times"
     cause = f"{last.cause} (looked {times} within {within:g} s)"
     return replace(outcome, failure=replace(last, cause=cause))
