@@ -43,7 +43,23 @@ def test_every_example_can_be_begun_with(cli: Cli, path: Path) -> None:
     assert path.stem in cli("init", "--list").out
     assert cli("init", "mine.yaml", "--from", path.stem).code == 0
     assert cli("check", "mine.yaml").code == 0
-    assert "$schema=../" not in (cli.folder / "mine.yaml").read_text()
+    for made in cli.folder.glob("*.yaml"):
+        assert "$schema=../" not in made.read_text()
+
+
+def test_an_example_brings_what_it_uses(cli: Cli) -> None:
+    made = cli("init", "mine.yaml", "--from", "nightly")
+    assert "with smoke.yaml, matrix.yaml beside it" in made.out
+    assert cli("init", "again.yaml", "--from", "nightly").code == 0
+
+
+def test_what_an_example_brings_overwrites_nothing(cli: Cli) -> None:
+    (cli.folder / "smoke.yaml").write_text("mine\n")
+    called = cli("init", "mine.yaml", "--from", "nightly")
+    assert called.code == 2
+    assert "there is a 'smoke.yaml' already" in called.err
+    assert (cli.folder / "smoke.yaml").read_text() == "mine\n"
+    assert not (cli.folder / "mine.yaml").exists()
 
 
 def test_an_unknown_example_is_told_with_the_nearest(cli: Cli) -> None:

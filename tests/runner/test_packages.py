@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from sandbook.errors import SandbookError, Unsupported
 from sandbook.runner import RunRequest
 from tests.runner.conftest import Ran, Runs
+from tests.runner.package_index import package_index
 
-NAME = "sandbook_tiny"
 BOOK = """
     sandbox: {packages: {pip: [sandbook-tiny]}, env_from: [PIP_INDEX_URL]}
     steps:
@@ -31,55 +24,14 @@ BOOK = """
 """
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-def _wheel() -> bytes:
-    info = f"{NAME}-1.0.dist-info"
-    files = {
-        f"{NAME}.py": b"SAYS = 'tiny'\n",
-        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: sandbook-tiny\n"
-        b"Version: 1.0\n",
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\n"
-        b"Root-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = [
-        f"{name},sha256={_digest(data)},{len(data)}" for name, data in files.items()
-    ]
-    files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""]).encode()
-    into = io.BytesIO()
-    with zipfile.ZipFile(into, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return into.getvalue()
-
-
-def _digest(data: bytes) -> str:
-    digest = hashlib.sha256(data).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
 @pytest.fixture
 def index(tmp_path: Path, run: Runs) -> Iterator[str]:
     """The address of an index with one package, which runs find in `PIP_INDEX_URL`."""
-    folder = tmp_path / "index" / "simple" / "sandbook-tiny"
-    folder.mkdir(parents=True)
-    wheel = f"{NAME}-1.0-py3-none-any.whl"
-    (folder / wheel).write_bytes(_wheel())
-    (folder / "index.html").write_text(
-        f'<!DOCTYPE html><html><body><a href="{wheel}">{wheel}</a></body></html>'
-    )
-    serve = partial(_Quiet, directory=str(tmp_path / "index"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/simple/"
+    with package_index(tmp_path / "index") as url:
         settings = "settings: {local: {allow_host_network: true}}\n"
         (run.folder / "sandbook.yaml").write_text(settings)
         run.environ["PIP_INDEX_URL"] = url
         yield url
-        server.shutdown()
 
 
 def _on_host(request: RunRequest) -> RunRequest:

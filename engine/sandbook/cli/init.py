@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sandbook.errors import UsageError
 
-_HEADER = "# yaml-language-server:"
+if TYPE_CHECKING:
+    from sandbook.examples import Example
+
+_HEADER = b"# yaml-language-server:"
 
 
 @click.command(short_help="Write a new runbook to begin with.")
@@ -26,25 +30,55 @@ def init(file: Path, *, name: str | None, listing: bool) -> None:
     if listing:
         say(*table(("EXAMPLE", "ABOUT"), [(e.name, e.about) for e in examples()]))
         return
-    _write(file, _without_header(example(name or STARTER).text))
-    say(f"{file} is written; run it: sandbook run {file}")
+    chosen = example(name or STARTER)
+    beside = _beside(file, chosen)
+    _write(file, _without_header(chosen.text.encode()))
+    for path, content in beside.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
+    also = f", with {', '.join(map(str, beside))} beside it" if beside else ""
+    say(f"{file} is written{also}; run it: sandbook run {file}")
 
 
-def _write(file: Path, text: str) -> None:
+def _beside(file: Path, chosen: Example) -> dict[Path, bytes]:
+    """The files that come along, but for those that are there already.
+
+    Raises:
+        UsageError: One of them would be written over.
+    """
+    screens = file.with_suffix(".screens")
+    files = {
+        file.parent / name: _without_header(content)
+        for name, content in chosen.companions.items()
+    }
+    files |= {screens / name: content for name, content in chosen.screens.items()}
+    missing = {path: content for path, content in files.items() if not path.exists()}
+    for path in files.keys() - missing.keys():
+        if not path.is_file() or path.read_bytes() != files[path]:
+            raise _taken(path)
+    return missing
+
+
+def _write(file: Path, content: bytes) -> None:
     try:
         # Never over a file that is there.
-        with file.open("x", encoding="utf-8") as new:
-            new.write(text)
+        with file.open("xb") as new:
+            new.write(content)
     except FileExistsError as error:
-        raise UsageError(
-            f"there is a {str(file)!r} already", remedy="give another name"
-        ) from error
+        raise _taken(file) from error
     except OSError as error:
         why = error.strerror or str(error)
         raise UsageError(f"{str(file)!r} cannot be written: {why}") from error
 
 
-def _without_header(text: str) -> str:
+def _taken(file: Path) -> UsageError:
+    return UsageError(
+        f"there is a {str(file)!r} already",
+        remedy="give another name, or work in another folder",
+    )
+
+
+def _without_header(content: bytes) -> bytes:
     """An example names its schema by a path that holds only where it comes from."""
-    lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(_HEADER))
+    lines = content.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_HEADER))
