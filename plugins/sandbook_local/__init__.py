@@ -32,6 +32,8 @@ _NATIVE = frozenset(
         "lifetime.extend",
         "limits.pids",
         "limits.disk",
+        "watch",
+        "watch.recursive",
     }
 )
 

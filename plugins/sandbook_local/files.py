@@ -117,7 +117,7 @@ class LocalFiles:
         request: dict[str, JSON] = {"op": "stat", "path": path, "follow": follow}
         async with self._channel(call) as channel:
             reply = await channel.ask(call, request)
-            return _stat(_fields(reply.get("entry")), path=self._absolute(path))
+            return _stat(_fields(reply.get("entry")), path=self.absolute(path))
 
     async def list(self, path: str, *, depth: int = 1) -> AsyncGenerator[Stat]:
         """The entries of a folder, level by level, each folder sorted by name.
@@ -132,7 +132,7 @@ class LocalFiles:
             reply = await channel.ask(call, request, settles=False)
             while True:
                 is_last = reply.get("more") is not True
-                page = _page(reply, root=self._absolute(path), depth=depth)
+                page = _page(reply, root=self.absolute(path), depth=depth)
                 channel.is_settled = is_last
                 for entry in page:
                     yield entry
@@ -267,7 +267,8 @@ class LocalFiles:
             remedy="try again; the sandbox itself is still there",
         )
 
-    def _absolute(self, path: str) -> str:
+    def absolute(self, path: str) -> str:
+        """A path as the sandbox means it: from its work folder, `~` its home."""
         if path == "~" or path.startswith("~/"):
             path = self._home + path[1:]
         parts = [p for p in posixpath.join(self._workdir, path).split("/") if p]

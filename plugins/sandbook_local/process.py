@@ -8,7 +8,7 @@ unless it detached before.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,9 @@ from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Message
 
 _STOP_TIMEOUT = 5.0
+
+Read = Callable[[], Awaitable[bytes | None]]
+"""Gives the next piece of an output, None at its end."""
 
 
 class LocalProcess:
@@ -53,6 +56,24 @@ class LocalProcess:
                     return
                 self._check(frame.message, "exec.output")
                 yield _chunk(frame)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Read]:
+        """What reads its output piece by piece; a wait that is given up loses none."""
+        try:
+            async with connect(self._folder) as connection:
+                await connection.send(self._ask("output", after=0))
+                yield lambda: self._read(connection)
+        except Ended as error:
+            self.lost("exec.output", error)
+
+    async def _read(self, connection: Connection) -> bytes | None:
+        try:
+            frame = await connection.receive()
+        except (Ended, frames.ProtocolError) as error:
+            self.lost("exec.output", error)
+        self._check(frame.message, "exec.output")
+        return None if frame.message.get("end") is True else frame.blob
 
     async def send(self, data: bytes) -> None:
         """Write to its stdin, waiting while the pipe is full."""

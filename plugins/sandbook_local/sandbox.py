@@ -80,12 +80,17 @@ class LocalSandbox:
         """
         self._refuse(request)
         stdin = await _take_stdin(request)
-        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
         try:
-            answer = await self._start("exec.start", _order(request), stdin)
+            return await self._start_reading(request, stdin)
         finally:
             if stdin is not None:
                 os.close(stdin)
+
+    async def _start_reading(
+        self, request: ExecRequest, stdin: int | None
+    ) -> LocalProcess:
+        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
+        answer = await self._start("exec.start", _order(request), stdin)
         self._check_start(answer, request)
         process.pid = _pid(answer)
         return process
@@ -166,8 +171,17 @@ class LocalSandbox:
         return LocalPty(process)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
-        """Not offered yet."""
-        self._unsupported("watch", f"cannot watch {request.path!r} here")
+        """Watch a file or folder; once entered, it is already watching.
+
+        Raises, when entered:
+            FileMissing, AccessDenied: What is to be watched.
+            AtCapacity: The user has no more watches on this computer.
+        """
+        # Most sandboxes are never watched.
+        from sandbook_local.watching import watching
+
+        path = self.files.absolute(request.path)
+        return watching(request, path, ref=self.ref, start=self._start_reading)
 
     async def port(self, number: int) -> PortUrl:
         """Not offered yet."""

@@ -38,6 +38,7 @@ _MODULES = (
     "orders",
     "pty",
     "survival",
+    "watch",
 )
 # `/tmp` is a link, and the folder it leads to is seen beside the home; the first
 # uid map is bubblewrap's own. `_check_ids` looks at the map from outside.

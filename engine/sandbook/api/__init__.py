@@ -41,6 +41,7 @@ from sandbook.api._interactive import (
     WatchKind,
     WatchRequest,
 )
+from sandbook.api._patterns import pattern_regex
 from sandbook.api._provider import (
     API_VERSION,
     LABEL_PREFIX,
@@ -141,4 +142,5 @@ __all__ = [
     "hookimpl",
     "is_capability",
     "isolation_at_least",
+    "pattern_regex",
 ]

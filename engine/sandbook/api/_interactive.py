@@ -161,7 +161,11 @@ WatchKind = Literal["created", "modified", "deleted", "renamed", "overflow"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchRequest:
-    """A file or folder to watch; `ignore` are patterns relative to it."""
+    """A file or folder to watch.
+
+    `ignore` are patterns (`pattern_regex`): what fits one by its path relative to the
+    watched folder, or by its name, is not told, nor what is below it.
+    """
 
     path: str
     recursive: bool = True
@@ -170,7 +174,11 @@ class WatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchEvent:
-    """One change; paths are relative to the watched folder, `was` = renamed from."""
+    """One change; paths are relative to the watched folder, `was` = renamed from.
+
+    `.` is the folder itself; a watched file is told by its own name. "overflow" says
+    that changes may have been missed: those that a look at the files can find follow.
+    """
 
     kind: WatchKind
     path: str

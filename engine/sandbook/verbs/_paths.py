@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from posixpath import isabs, join, normpath
 
-from sandbook.api import Files, Stat
+from sandbook.api import Files, Stat, pattern_regex
 
 DEEPEST = 64
 """Folder levels a `**` looks into."""
@@ -37,11 +37,7 @@ def split_pattern(pattern: str) -> tuple[str, str]:
 
 def matcher(pattern: str) -> re.Pattern[str]:
     """`*` within a name, `**` across folders, `?` one character."""
-    out: list[str] = []
-    for token in re.split(r"(\*\*/|\*\*|\*|\?)", pattern):
-        known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-        out.append(known.get(token, re.escape(token)))
-    return re.compile("".join(out) + r"\Z", re.DOTALL)
+    return re.compile(pattern_regex(pattern), re.DOTALL)
 
 
 async def leads_out(files: Files, path: str) -> bool:

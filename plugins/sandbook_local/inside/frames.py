@@ -113,7 +113,7 @@ class Reader:
         end = middle + blob_length
         if len(self._buffer) < end:
             return None
-        message = _decode(bytes(self._buffer[HEADER.size : middle]))
+        message = decode(bytes(self._buffer[HEADER.size : middle]))
         blob = bytes(self._buffer[middle:end])
         del self._buffer[:end]
         return Frame(message, blob, self._take(count))
@@ -130,7 +130,8 @@ class Reader:
         return taken
 
 
-def _decode(text: bytes) -> Message:
+def decode(text: bytes) -> Message:
+    """A JSON object; raises `ProtocolError` for anything else."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError) as error:

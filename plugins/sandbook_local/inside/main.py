@@ -1,6 +1,7 @@
 """Where a supervisor begins: `python -I -S main.py`, its plan on stdin.
 
-And where init begins that bubblewrap started: `python -I -S main.py guest`.
+And where init begins that bubblewrap started: `python -I -S main.py guest`, and the
+program that watches files inside: `python -I -S main.py watch`.
 
 Executed afresh, so that nothing of the engine comes along. Stdin carries the plan and
 stays open until the creator has the answer: if it goes away before, so do we.
@@ -35,6 +36,12 @@ if __name__ == "__main__":
         from sandbook_local.inside import guest
 
         guest.begin()
+    if sys.argv[1:] == ["watch"]:
+        _know_package()
+        from sandbook_local.inside import watcher
+
+        watcher.watch()
+        os._exit(0)
     _detach()
     _know_package()
     from sandbook_local.inside import birth

@@ -1,0 +1,195 @@
+"""Decides how a client hears of changes of files: from a program inside.
+
+The files are in a mount namespace of the sandbox's own, and what its user may not see
+is not to be heard of. The program ends with us: it reads from a pipe that only we hold
+open.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn, get_args
+
+import anyio
+
+from sandbook.api import (
+    ExecRequest,
+    SandboxRef,
+    WatchEvent,
+    WatchKind,
+    WatchRequest,
+    pattern_regex,
+)
+from sandbook.errors import (
+    AccessDenied,
+    AtCapacity,
+    ConnectionLost,
+    FileError,
+    FileMissing,
+    NotAFolder,
+    ProviderError,
+)
+from sandbook_local.inside import frames
+from sandbook_local.inside.frames import Message
+from sandbook_local.inside.plan import CODE
+from sandbook_local.layout import base_executable
+from sandbook_local.process import LocalProcess, Read
+
+_END_TIMEOUT = 5.0
+_KEPT = 1 << 20
+_NO_WATCH_LEFT = (errno.EMFILE, errno.ENOSPC)
+_ERRORS: dict[int, type[FileError]] = {
+    errno.ENOENT: FileMissing,
+    errno.ENOTDIR: NotAFolder,
+    errno.EACCES: AccessDenied,
+}
+_KINDS: Mapping[str, WatchKind] = {kind: kind for kind in get_args(WatchKind)}
+
+Start = Callable[[ExecRequest, int], Awaitable[LocalProcess]]
+"""Starts a program that reads from a descriptor."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalWatch:
+    """A running watch; each event is told once, to whoever asks first."""
+
+    path: str
+    ref: SandboxRef
+    process: LocalProcess
+    read: Read
+    _lines: list[bytes] = field(default_factory=list[bytes])
+    _rest: bytes = b""
+
+    async def events(self) -> AsyncIterator[WatchEvent]:
+        """The changes since the watch was entered, as they happen.
+
+        Raises:
+            SandboxLost: The sandbox has ended.
+            ConnectionLost: Something inside has ended the watch.
+        """
+        try:
+            while True:
+                yield _event(await self.next_line())
+        except frames.ProtocolError:
+            # Commands can write where the program writes: they have the same rights.
+            self._broken("tells what is no event")
+
+    async def next_line(self) -> Message:
+        """What the program says next."""
+        while not self._lines:
+            data = await self.read()
+            if data is None:
+                await self._ended()
+            else:
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                self._lines = lines[::-1]
+        return frames.decode(self._lines.pop())
+
+    async def _ended(self) -> NoReturn:
+        result = await self.process.wait()
+        why = f": {result.limit}" if result.limit else ""
+        self._broken(f"was ended from inside the sandbox{why}")
+
+    def _broken(self, how: str) -> NoReturn:
+        raise ConnectionLost(
+            f"the watch of {self.path!r} {how}",
+            provider=self.ref.provider,
+            operation="watch",
+            ref=self.ref,
+            remedy="let commands leave alone what they did not start",
+        )
+
+
+@asynccontextmanager
+async def watching(
+    request: WatchRequest, path: str, *, ref: SandboxRef, start: Start
+) -> AsyncGenerator[LocalWatch]:
+    """Watch `path`, which is absolute, until the block is left."""
+    reading, writing = os.pipe()
+    try:
+        try:
+            program = (base_executable(), "-I", "-S", f"{CODE}/main.py", "watch")
+            key = f"watch-{secrets.token_hex(8)}"
+            wanted = ExecRequest(program=program, key=key, head=0, tail=_KEPT)
+            process = await start(wanted, reading)
+        finally:
+            os.close(reading)
+        try:
+            os.write(writing, _order(request, path))
+            async with process.reading() as read:
+                watch = LocalWatch(
+                    path=request.path, ref=ref, process=process, read=read
+                )
+                _check(await watch.next_line(), request, ref)
+                yield watch
+        finally:
+            os.close(writing)
+            writing = -1
+            await _end(process)
+    finally:
+        if writing >= 0:
+            os.close(writing)
+
+
+def _order(request: WatchRequest, path: str) -> bytes:
+    order = {
+        "path": path,
+        "recursive": request.recursive,
+        "ignore": [pattern_regex(pattern) for pattern in request.ignore],
+    }
+    return json.dumps(order).encode() + b"\n"
+
+
+async def _end(process: LocalProcess) -> None:
+    """See that the program is gone; it has heard that nobody listens."""
+    with anyio.CancelScope(shield=True), suppress(ProviderError):
+        with anyio.move_on_after(_END_TIMEOUT):
+            await process.wait()
+            return
+        await process.signal("KILL")
+
+
+def _check(told: Message, request: WatchRequest, ref: SandboxRef) -> None:
+    """Raise what kept the watch from beginning."""
+    if "errno" not in told:
+        return
+    number = frames.whole(told, "errno")
+    if number in _NO_WATCH_LEFT:
+        raise AtCapacity(
+            f"{request.path!r} cannot be watched: its user has no watch left",
+            provider=ref.provider,
+            operation="watch",
+            ref=ref,
+            sent="yes",
+            remedy="watch fewer folders, or raise the limits of this computer: `sudo "
+            "sysctl fs.inotify.max_user_watches=524288 "
+            "fs.inotify.max_user_instances=1024`",
+        )
+    error = _ERRORS.get(number, AccessDenied)(
+        f"cannot watch {request.path!r}: {os.strerror(number).lower()}",
+        provider=ref.provider,
+        operation="watch",
+        ref=ref,
+        remedy="name a file or folder that is there",
+    )
+    error.errno, error.filename = number, request.path
+    raise error
+
+
+def _event(told: Message) -> WatchEvent:
+    kind = _KINDS.get(frames.text(told, "kind"))
+    if kind is None:
+        raise frames.ProtocolError("an unknown kind of event")
+    return WatchEvent(
+        kind=kind,
+        path=frames.text(told, "path"),
+        was=frames.optional_text(told, "was"),
+        at=datetime.fromtimestamp(frames.number(told, "at"), UTC),
+    )
