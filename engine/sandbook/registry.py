@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import cast
+from typing import TypeVar, cast
 
 import pluggy
 
-from sandbook.api import API_VERSION, Hooks, Provider, ProviderInfo, Settings, Verb
+from sandbook.api import (
+    API_VERSION,
+    Hooks,
+    Provider,
+    ProviderInfo,
+    Reporter,
+    Settings,
+    Verb,
+)
 from sandbook.errors import NotInstalled, SandbookError, UsageError
 
 PROVIDER_GROUP = "sandbook.providers"
 HOOK_GROUP = "sandbook"
+
+_Offer = TypeVar("_Offer")
+"""What a plugin adds: a verb, a reporter."""
 
 
 class PluginError(SandbookError):
@@ -128,17 +139,28 @@ class Registry:
 
     def verbs(self) -> Mapping[str, Verb]:
         """Every verb by name; two of one name are refused, naming both plugins."""
-        found: dict[str, Verb] = {}
-        for implementation in self.hooks.hook.sandbook_verbs.get_hookimpls():
-            for verb in self._verbs_of(implementation):
-                if verb.spec.name in found:
+        return self._offered("sandbook_verbs", "verb", lambda verb: verb.spec.name)
+
+    def reporters(self) -> Mapping[str, Reporter]:
+        """Every reporter by name; two of one name are refused likewise."""
+        return self._offered(
+            "sandbook_reporters", "reporter", lambda reporter: reporter.name
+        )
+
+    def _offered(
+        self, hook: str, kind: str, name_of: Callable[[_Offer], str]
+    ) -> dict[str, _Offer]:
+        found: dict[str, _Offer] = {}
+        for implementation in getattr(self.hooks.hook, hook).get_hookimpls():
+            for name, offer in self._offers_of(implementation, name_of):
+                if name in found:
                     raise UsageError(
-                        f"two plugins offer the verb {verb.spec.name!r}, one of them "
+                        f"two plugins offer the {kind} {name!r}, one of them "
                         f"is {implementation.plugin_name!r}",
                         remedy="name the one you do not want in "
                         "SANDBOOK_DISABLE_PLUGINS",
                     )
-                found[verb.spec.name] = verb
+                found[name] = offer
         return found
 
     @property
@@ -185,9 +207,12 @@ class Registry:
         unknown = Plugin(name="?", target="?")
         return self._hook_plugins.get(implementation.plugin_name, unknown)
 
-    def _verbs_of(self, implementation: pluggy.HookImpl) -> Sequence[Verb]:
+    def _offers_of(
+        self, implementation: pluggy.HookImpl, name_of: Callable[[_Offer], str]
+    ) -> Sequence[tuple[str, _Offer]]:
         try:
-            return cast("Sequence[Verb]", implementation.function())
+            offers = cast("Sequence[_Offer]", implementation.function())
+            return [(name_of(offer), offer) for offer in offers]
         except Exception as error:  # noqa: BLE001 (a third party's code)
             self._set_aside(self._plugin_of(implementation), error)
             return ()

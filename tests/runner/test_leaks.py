@@ -161,7 +161,9 @@ def run_everything(cli: Cli, *, secret: bool) -> dict[str, bytes]:
         (cli.folder / name).write_text(book(text, secret=secret), encoding="utf-8")
     given = () if secret else ("-i", f"TOKEN={TOKEN}", "-i", f"NAMED={NAMED}")
     env = {"TOKEN": TOKEN, "NAMED": NAMED} if secret else {}
-    run = ("run", "leaks.yaml", *given, "--report", "left/report.json")
+    formats = ("json", "junit", "markdown", "github")
+    reports = [part for name in formats for part in ("--report", f"{name}=left/{name}")]
+    run = ("run", "leaks.yaml", *given, *reports)
     calls = [cli(*run, "-v", env=env), cli(*run, "--json", env=env)]
     for call in calls:
         assert call.code == 0, call.err + call.out

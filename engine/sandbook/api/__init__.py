@@ -60,6 +60,7 @@ from sandbook.api._provider import (
     Settings,
     SnapshotRef,
 )
+from sandbook.api._reporters import Reporter, RunEnd
 from sandbook.api._verbs import (
     Arguments,
     Background,
@@ -114,9 +115,11 @@ __all__ = [
     "ProviderInfo",
     "Pty",
     "PtyRequest",
+    "Reporter",
     "Requirements",
     "Resources",
     "Rich",
+    "RunEnd",
     "Sandbox",
     "SandboxInfo",
     "SandboxRef",

@@ -12,6 +12,7 @@ import pluggy
 
 from sandbook.api._base import JSON
 from sandbook.api._provider import ProviderInfo
+from sandbook.api._reporters import Reporter
 from sandbook.api._verbs import Verb
 
 hookspec = pluggy.HookspecMarker("sandbook")
@@ -28,6 +29,10 @@ class Hooks:
     @hookspec
     def sandbook_verbs(self) -> Sequence[Verb]:  # type: ignore[empty-body]
         """Verbs that this plugin adds to the language."""
+
+    @hookspec
+    def sandbook_reporters(self) -> Sequence[Reporter]:  # type: ignore[empty-body]
+        """Formats of reports that this plugin adds, for `--report NAME=FILE`."""
 
     @hookspec(firstresult=True)
     def sandbook_secret(self, name: str, file: str) -> str | None:

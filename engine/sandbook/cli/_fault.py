@@ -22,6 +22,11 @@ def fault_words(error: Exception) -> Iterator[str]:
         "error: this is a fault in Sandbook or a plugin, not in your runbook: "
         f"{type(error).__name__}: {error}"
     )
+    yield from trace_words(error)
+
+
+def trace_words(error: Exception) -> Iterator[str]:
+    """Keep the trace; where it is."""
     try:
         yield f"  please report it with the trace in {str(_keep(error))!r}"
     except OSError as full:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from sandbook.cli._words import say
-from sandbook.console import Console, PlanStep, PlanView, choose
+from sandbook.console import Console, PlanView, choose
 from sandbook.events import Event
 from sandbook.journal import read_journal
-from sandbook.report import Report, StepReport
+from sandbook.report import Report
 from sandbook.state import RunFolder
 
 
@@ -21,9 +21,9 @@ def retell(folder: RunFolder, stream: TextIO, *, with_output: bool) -> None:
         SandbookError: The journal is missing or damaged.
     """
     report = Report.from_journal(folder.journal, folder.output)
-    # Groups and annotations belong to the run's own log.
+    # Groups belong to the run's own log.
     environ = {k: v for k, v in os.environ.items() if k != "GITHUB_ACTIONS"}
-    console = choose(stream, environ, _view(report))
+    console = choose(stream, environ, PlanView.of(report))
     try:
         for event in read_journal(folder.journal):
             if with_output and event.name == "step.output":
@@ -36,21 +36,6 @@ def retell(folder: RunFolder, stream: TextIO, *, with_output: bool) -> None:
         console.close()
     if not report.is_final:
         say("", *_unfinished(report))
-
-
-def _view(report: Report) -> PlanView:
-    every = (step for top in report.steps for step in top.walk())
-    steps = tuple(_plan_step(step) for step in every)
-    return PlanView(name=report.name or "", steps=steps)
-
-
-def _plan_step(step: StepReport) -> PlanStep:
-    return PlanStep(
-        path=step.path,
-        label=step.label or step.verb or step.path,
-        verb=step.verb or "",
-        at=step.at or "",
-    )
 
 
 def _show_output(console: Console, event: Event, folder: RunFolder) -> None:

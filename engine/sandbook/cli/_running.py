@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import anyio
 
-from sandbook.api import JSON
+from sandbook.api import JSON, RunEnd
 from sandbook.cli._main import CANCELLED, error_words
 from sandbook.cli._opening import Opened
 from sandbook.cli._telling import console_for
 from sandbook.cli._words import warn
 from sandbook.console import Console
-from sandbook.errors import SandbookError, UsageError
+from sandbook.errors import SandbookError, told
 from sandbook.events import Event
 from sandbook.report import Report
 from sandbook.runner import RunRequest, execute
@@ -37,16 +38,8 @@ PATIENCE_S = 0.2
 class Manner:
     """How runs are told: `level` -1 the verdict only, 1 more than usual."""
 
-    as_json: bool = False
+    stream: TextIO
     level: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """The exit code of one file, and its report where anything began."""
-
-    code: int
-    report: Report | None = None
 
 
 @dataclass(slots=True)
@@ -59,13 +52,12 @@ class _RunName:
         self.run = event.run
 
 
-def run_book(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
+def run_book(opened: Opened, request: RunRequest, manner: Manner) -> RunEnd:
     """Run one runbook to its end and keep its report beside its journal.
 
     What is wrong before it begins is told here, so that the next file still runs.
     """
-    stream = sys.stderr if manner.as_json else sys.stdout
-    console = console_for(opened.book, stream, quiet=manner.level < 0)
+    console = console_for(opened.book, manner.stream, quiet=manner.level < 0)
     name = _RunName()
     whole = replace(
         request,
@@ -75,17 +67,18 @@ def run_book(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
     # What is here now stays to the end; what a long run makes is looked through again.
     gc.freeze()
     gc.enable()
+    cause = ""
     try:
         code = anyio.run(_execute, opened, whole)
     except SandbookError as error:
         warn(*error_words(error))
-        code = error.exit_code
+        code, cause = error.exit_code, told(error)
     finally:
         console.close()
-    if not name.run:
-        return Ran(code=code)
-    folder = opened.installation.state.run(name.run)
-    return Ran(code=code, report=_keep_report(folder, manner))
+    report = None
+    if name.run:
+        report = _keep_report(opened.installation.state.run(name.run), manner)
+    return RunEnd(file=str(opened.book.path), exit=code, cause=cause, report=report)
 
 
 async def _execute(opened: Opened, request: RunRequest) -> int:
@@ -152,27 +145,6 @@ def write_json(path: Path, data: Mapping[str, JSON]) -> None:
         json.dump(data, written, indent=2)
         written.write("\n")
     fresh.replace(path)
-
-
-def bundle(every: Sequence[Ran], *, files: int) -> Mapping[str, JSON]:
-    """The report of one file, or an object that holds those of several."""
-    reports = [ran.report.to_json() for ran in every if ran.report is not None]
-    if files == 1 and reports:
-        return reports[0]
-    return {"v": 1, "reports": reports}
-
-
-def keep_bundle(path: Path, data: Mapping[str, JSON]) -> None:
-    """Write the file that `--report` names."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, data)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UsageError(
-            f"--report: {str(path)!r} cannot be written: {reason}",
-            remedy="the runs are over; `sandbook show --json` gives the report too",
-        ) from error
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -13,12 +13,13 @@ import click
 from sandbook.cli import _choosing as choosing
 from sandbook.cli import _options as options
 from sandbook.cli._reading import reading
+from sandbook.cli._reports import report_option, uses_stdout
 from sandbook.errors import SandbookError, UsageError
 
 if TYPE_CHECKING:
-    from sandbook.api import JSON
+    from sandbook.api import JSON, RunEnd
     from sandbook.cli._opening import Calling, Opened
-    from sandbook.cli._running import Manner, Ran
+    from sandbook.cli._running import Manner
     from sandbook.inputs import Given
     from sandbook.runner import RunRequest
 
@@ -31,7 +32,7 @@ Examples:
   sandbook run smoke.yaml --inputs staging.yaml --env-file .env
   sandbook run deploy.yaml --provider e2b,local --keep
   sandbook run smoke.yaml --from login --until 7 --watch
-  TOKEN=... sandbook run release.yaml --report report.json
+  TOKEN=... sandbook run release.yaml --report junit=report.xml
   cat hello.yaml | sandbook run -
 """
 
@@ -52,7 +53,7 @@ class Flags(choosing.Choice):
     allow_host_network: bool
     allow_unisolated: bool
     no_quota: bool
-    report: Path | None
+    reports: tuple[str, ...]
     as_json: bool
     quiet: bool
     verbose: bool
@@ -99,12 +100,7 @@ class Flags(choosing.Choice):
 )
 @options.unisolated_option
 @click.option("--no-quota", is_flag=True, help="Count nothing and obey no limit.")
-@click.option(
-    "--report",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report, as JSON.",
-)
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more than usual.")
@@ -211,30 +207,57 @@ def _absolute(path: Path | None) -> Path | None:
 
 def _run_all(ready: Sequence[tuple[Opened, RunRequest]], flags: Flags) -> int:
     # As above.
-    from sandbook.cli._running import Manner, bundle, keep_bundle, worst
+    from sandbook.cli._reports import reports_of_actions, wanted_reports, write_reports
+    from sandbook.cli._running import Manner, worst
     from sandbook.cli._words import say_object
 
-    manner = Manner(as_json=flags["as_json"], level=flags["verbose"] - flags["quiet"])
-    every: list[Ran] = []
-    for opened, request in ready:
-        every.append(_run_one(opened, request, manner))
-        if every[-1].code == CANCELLED:
-            break
-    data = bundle(every, files=len(ready))
-    if manner.as_json:
-        say_object(data)
-    if flags["report"] is not None:
-        keep_bundle(flags["report"], data)
-    return worst(ran.code for ran in every)
+    named, as_json = flags["reports"], flags["as_json"]
+    log = sys.stderr if as_json or uses_stdout(named) else sys.stdout
+    # They are those of the project of the first file.
+    installation = ready[0][0].installation
+    registry, environ = installation.registry, installation.environ
+    wanted = [
+        *wanted_reports(named, registry, as_json=as_json),
+        *reports_of_actions(named, registry, environ, log),
+    ]
+    manner = Manner(stream=log, level=flags["verbose"] - flags["quiet"])
+    ends = _ends(ready, manner)
+    if as_json:
+        # Formats are of no use to most runs.
+        from sandbook.reporters.json import bundle
+
+        say_object(bundle(ends))
+    fault = write_reports(wanted, ends, environ)
+    return worst([fault, *(end.exit or 0 for end in ends)])
 
 
-def _run_one(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
+def _ends(
+    ready: Sequence[tuple[Opened, RunRequest]], manner: Manner
+) -> Sequence[RunEnd]:
+    """How each of them ended; after one that was cancelled no other begins."""
     # As above.
+    from sandbook.api import RunEnd
+
+    ends: list[RunEnd] = []
+    for opened, request in ready:
+        if ends and ends[-1].exit == CANCELLED:
+            cause = "it did not begin: the run before it was cancelled"
+            end = RunEnd(file=str(opened.book.path), exit=CANCELLED, cause=cause)
+        else:
+            end = _run_one(opened, request, manner)
+        ends.append(end)
+    return ends
+
+
+def _run_one(opened: Opened, request: RunRequest, manner: Manner) -> RunEnd:
+    # As above.
+    from sandbook.api import RunEnd
     from sandbook.cli._main import error_words
     from sandbook.cli._planning import plan_words
-    from sandbook.cli._running import Ran, run_book
+    from sandbook.cli._running import run_book
     from sandbook.cli._telling import tell_warnings
     from sandbook.cli._words import warn
+    from sandbook.errors import told
     from sandbook.plan import make_plan
 
     installation = opened.installation
@@ -244,7 +267,8 @@ def _run_one(opened: Opened, request: RunRequest, manner: Manner) -> Ran:
         plan = make_plan(opened.book, installation.verbs, installation.chain)
     except SandbookError as error:
         warn(*error_words(error))
-        return Ran(code=error.exit_code)
+        file = str(opened.book.path)
+        return RunEnd(file=file, exit=error.exit_code, cause=told(error))
     if manner.level > 0:
         warn(*plan_words(plan, request.inputs))
     return run_book(opened, request, manner)

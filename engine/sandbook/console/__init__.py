@@ -7,16 +7,23 @@ from typing import TextIO
 
 from sandbook.console._actions import ActionsConsole
 from sandbook.console._plain import PlainConsole
+from sandbook.console._summary import verdict
 from sandbook.console._telling import Console
-from sandbook.console._view import PlanStep, PlanView
+from sandbook.console._text import LineReader, clean, duration
+from sandbook.console._view import Names, PlanStep, PlanView
 
 __all__ = [
     "ActionsConsole",
     "Console",
+    "LineReader",
+    "Names",
     "PlainConsole",
     "PlanStep",
     "PlanView",
     "choose",
+    "clean",
+    "duration",
+    "verdict",
 ]
 
 
@@ -25,7 +32,7 @@ def choose(
 ) -> Console:
     """The console that fits where `stream` goes.
 
-    GitHub Actions gets groups and annotations, a terminal a live line, everything
+    GitHub Actions gets groups, a terminal a live line, everything
     else plain lines. `NO_COLOR` that is not empty takes the colours away.
     """
     view = plan or PlanView()

@@ -1,4 +1,6 @@
-"""Tells a run in the log of GitHub Actions: a group per step, annotations.
+"""Tells a run in the log of GitHub Actions: a group per step.
+
+What failed is marked in the files by the reporter `github`, once the run is over.
 
 The log obeys lines that begin `::` and any text `##[`. Output of a step stands where
 commands are switched off by a token that no sandbox knows, and both signs are taken
@@ -22,7 +24,7 @@ _SGR = {"strong": "1", "dim": "2", "good": "32", "bad": "31", "warn": "33"}
 
 
 class ActionsConsole(Telling):
-    """Plain lines with groups; a failed step is marked at its place in the file."""
+    """Plain lines with groups, in colour."""
 
     def __init__(
         self, stream: TextIO, plan: PlanView | None = None, *, colour: bool = True
@@ -43,8 +45,6 @@ class ActionsConsole(Telling):
             self._flush(self._group or "")
             self._close_group()
         super().on_event(event)
-        if event.name == "run.finished":
-            self._annotate()
 
     def close(self) -> None:
         """Show what is left of the output and switch commands on again."""
@@ -65,18 +65,6 @@ class ActionsConsole(Telling):
             self._group = None
             self._command(self._token, "")
             self._command("endgroup", "")
-
-    def _annotate(self) -> None:
-        report = self._fold.report()
-        if report.exit == 0 or report.cause is None:
-            return
-        place = self._names.place(report.failed_step or "")
-        file, _, position = place.rpartition(":")[0].rpartition(":")
-        at = f"file={_property(file)},line={position}," if file else ""
-        label = self._names.label(report.failed_step) if report.failed_step else ""
-        title = f"title={_property(label or self._title())}"
-        cause = "\n".join(clean(line) for line in report.cause.splitlines())
-        self._command(f"error {at}{title}", cause)
 
     def _command(self, command: str, data: str) -> None:
         write_lines(self._stream, (f"::{command}::{_data(data)}",))
@@ -100,7 +88,3 @@ def _disarmed(text: str) -> str:
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 
 from sandbook.api import JSON
-from sandbook.console._lines import Line, Signs, Style
+from sandbook.console._lines import Line, Signs, Span, Style
 from sandbook.console._text import clean, counted, duration, moment
 from sandbook.console._view import Names
 from sandbook.report import QuotaUse, Report, SandboxReport, StepReport, Totals
@@ -55,7 +56,18 @@ def summary(
     yield from _next(report)
 
 
-def _verdict(report: Report, signs: Signs, title: str) -> Line:
+def verdict(report: Report) -> str:
+    """How the run ended, in a line."""
+    _, title, rest = _verdict(report, Signs(), title_of(report))
+    return title[1] + rest[1]
+
+
+def title_of(report: Report, planned: str = "") -> str:
+    """What the run is called: as planned, else as it was told, else as its file."""
+    return clean(planned or report.name or PurePath(report.file).name)
+
+
+def _verdict(report: Report, signs: Signs, title: str) -> tuple[Span, Span, Span]:
     took = duration(report.seconds)
     by = f" by {clean(report.cancelled_by)}" if report.cancelled_by else ""
     said = _VERDICTS.get(report.status, report.status)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import PurePath
 from typing import Protocol
 
 from sandbook.api import JSON, StreamName
 from sandbook.console._lines import Line, Signs, Span, Style
-from sandbook.console._summary import summary
+from sandbook.console._summary import summary, title_of
 from sandbook.console._text import LineReader, clean, counted, duration
 from sandbook.console._view import Names, PlanView
 from sandbook.events import Event
@@ -128,8 +127,7 @@ class Telling(ABC):
             self._flush(step)
 
     def _title(self) -> str:
-        report = self._fold.report()
-        return clean(self._plan.name or report.name or PurePath(report.file).name)
+        return title_of(self._fold.report(), self._plan.name)
 
     def _started(self, event: Event) -> Iterator[Line]:
         steps = f", {counted(self._names.count, 'step')}" if self._names.count else ""

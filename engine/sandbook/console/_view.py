@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandbook.console._text import clean
 from sandbook.events import Event
+from sandbook.report import Report, StepReport
 
 _ITEM = re.compile(r"\.each\[(\d+)\]")
 _LAST_ITEM = re.compile(_ITEM.pattern + "$")
@@ -31,6 +32,22 @@ class PlanView:
 
     name: str = ""
     steps: tuple[PlanStep, ...] = ()
+
+    @classmethod
+    def of(cls, report: Report) -> PlanView:
+        """The steps of a run that began, as far as it came."""
+        every = (step for top in report.steps for step in top.walk())
+        steps = tuple(_step_of(step) for step in every)
+        return cls(name=report.name or "", steps=steps)
+
+
+def _step_of(step: StepReport) -> PlanStep:
+    return PlanStep(
+        path=step.path,
+        label=step.label or step.verb or step.path,
+        verb=step.verb or "",
+        at=step.at or "",
+    )
 
 
 class Names:
@@ -73,10 +90,13 @@ class Names:
 
     def trail(self, path: str) -> str:
         """The label after those of the steps it stands in, the outermost first."""
-        above, rest = list[str](), path
+        above, inner, rest = list[str](), path, path
         while rest := rest.rpartition(".")[0]:
-            if rest in self._labels:
+            # An item of a loop bears the loop's name.
+            is_loop = _LAST_ITEM.fullmatch(inner[len(rest) :])
+            if rest in self._labels and not is_loop:
                 above.insert(0, self.label(rest))
+            inner = rest
         return " > ".join((*above, self.label(path)))
 
     def place(self, path: str) -> str:

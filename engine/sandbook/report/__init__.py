@@ -2,6 +2,7 @@
 
 from sandbook.report._fold import ReportFold, fold
 from sandbook.report._model import (
+    FAILED,
     AttemptReport,
     Output,
     ProviderAttempt,
@@ -13,6 +14,7 @@ from sandbook.report._model import (
 )
 
 __all__ = [
+    "FAILED",
     "AttemptReport",
     "Output",
     "ProviderAttempt",

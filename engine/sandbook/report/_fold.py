@@ -96,7 +96,8 @@ class ReportFold:
     def _on_started(self, event: Event) -> None:
         self._started = event
         self._status = "running"
-        self._steps.plan(entries(event.fields, "step_hashes"))
+        about = entries(event.fields, "planned")
+        self._steps.plan(entries(event.fields, "step_hashes"), about)
 
     def _on_tried(self, event: Event) -> None:
         self._attempts.append(

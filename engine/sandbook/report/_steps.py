@@ -35,15 +35,16 @@ class StepFold:
         self._steps: dict[str, _Step] = {}
         self._ended: list[str] = []
 
-    def plan(self, hashes: Mapping[str, object]) -> None:
-        """Know the steps at the top beforehand.
+    def plan(self, hashes: Mapping[str, object], about: Fields) -> None:
+        """Know the steps at the top beforehand; `about` says what they are called.
 
         Inner ones stand below each item of their `for_each` when they run, so that
         their planned paths would stay pending for ever.
         """
         for path in hashes:
             if "." not in path:
-                self._steps.setdefault(path, _Step(path))
+                step = self._steps.setdefault(path, _Step(path))
+                _learn(step, entries(about, path))
 
     def add(self, event: Event) -> None:
         """Take an event whose name begins `step.`."""

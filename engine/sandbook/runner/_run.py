@@ -238,6 +238,7 @@ def _facts(context: BookContext) -> dict[str, JSON]:
         "file_hash": book.hash,
         "name": context.name,
         "step_hashes": {step.path: step.hash for step in context.plan.steps},
+        "planned": _planned(context),
         "inputs": dict(context.request.inputs),
         "chain": [candidate.name for candidate in main.selection.candidates],
         "floor": main.selection.floor,
@@ -248,4 +249,18 @@ def _facts(context: BookContext) -> dict[str, JSON]:
         },
         "installation": context.installation.id,
         "owner": process_identity().to_json(),
+    }
+
+
+def _planned(context: BookContext) -> dict[str, JSON]:
+    """What the steps at the top are called: one that never begins tells nothing."""
+    scope = context.scope()
+    return {
+        step.path: {
+            "verb": step.verb,
+            "label": context.label_of(step, scope),
+            "location": str(step.at),
+        }
+        for step in context.plan.steps
+        if "." not in step.path
     }
