@@ -68,7 +68,13 @@ CHECKS: dict[str, Check] = {}
 
 def in_order() -> list[Check]:
     """Every check, in the order of the list."""
-    return sorted(CHECKS.values(), key=lambda one: one.number)
+    return sorted(CHECKS.values(), key=lambda one: _place(one.number))
+
+
+def _place(number: str) -> tuple[str, int, str]:
+    """H96 comes before H100, and C31 before C31b."""
+    suffix = number.lstrip(f"{number[0]}0123456789")
+    return number[0], int(number[1 : len(number) - len(suffix)]), suffix
 
 
 def check(  # noqa: PLR0913 - the fields of a check, all by keyword
@@ -82,7 +88,7 @@ def check(  # noqa: PLR0913 - the fields of a check, all by keyword
     probe: bool = False,
 ) -> Callable[[Body], Body]:
     """Enter a function into the list under its own name."""
-    if not re.fullmatch(r"[A-Z]\d\d[a-z]?", number):
+    if not re.fullmatch(r"[A-Z]\d{2,3}[a-z]?", number):
         raise ValueError(f"a check is numbered like C31 or B13b, not {number!r}")
 
     def enter(body: Body) -> Body:

@@ -24,6 +24,7 @@ from sandbook.api import (
     ExecRequest,
     ExecResult,
     Process,
+    PtyRequest,
     Sandbox,
     SandboxRef,
     SandboxSpec,
@@ -161,6 +162,30 @@ async def find(subject: Subject, asked: Arguments) -> dict[str, JSON]:
     }
 
 
+async def leave_pty(subject: Subject, asked: Arguments) -> dict[str, JSON]:
+    """Attach, start a terminal, detach from it, and exit."""
+    box = await _attach(subject, asked)
+    argv = ("sh", "-c", str(asked["program"]))
+    pty = await box.pty(PtyRequest(argv=argv, key=str(asked["key"])))
+    await pty.detach()
+    await box.aclose()
+    return {"id": pty.id}
+
+
+async def join_pty(subject: Subject, asked: Arguments) -> dict[str, JSON]:
+    """Attach, join a terminal, type, and tell what it showed and how it ended."""
+    box = await _attach(subject, asked)
+    pty = await box.attach_pty(str(asked["id"]))
+    await pty.send(str(asked["types"]).encode())
+    shown = b"".join([chunk.data async for chunk in pty.output()])
+    result = await pty.wait()
+    return {
+        "shown": base64.b64encode(shown).decode(),
+        "end": result.end,
+        "code": result.code,
+    }
+
+
 async def flood(subject: Subject, asked: Arguments) -> dict[str, JSON]:
     """Run a program with much output; how this process grew."""
     box = await _attach(subject, asked)
@@ -277,6 +302,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "create": create,
     "start_and_leave": start_and_leave,
     "find": find,
+    "leave_pty": leave_pty,
+    "join_pty": join_pty,
     "flood": flood,
     "stall": stall,
     "stream_file": stream_file,

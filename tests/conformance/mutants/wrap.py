@@ -49,6 +49,8 @@ from sandbook.api import (
 from sandbook.testing._subject import resolve
 
 BARE = "tests.providers.bare:INFO"
+LOCAL = "sandbook_local:INFO"
+"""For what the bare provider has not: terminals."""
 
 
 class MutantProcess:
@@ -119,6 +121,37 @@ class MutantFiles:
         return await self.inner.download(path, local)
 
 
+class MutantPty:
+    """A terminal, unchanged; `request` None = it was joined."""
+
+    def __init__(
+        self, box: MutantSandbox, inner: Pty, request: PtyRequest | None
+    ) -> None:
+        self.box = box
+        self.inner = inner
+        self.request = request
+        self.id = inner.id
+        self.pid = inner.pid
+
+    def output(self, *, after: int = 0) -> AsyncIterator[Chunk]:
+        return self.inner.output(after=after)
+
+    async def send(self, data: bytes) -> None:
+        await self.inner.send(data)
+
+    async def resize(self, *, cols: int, rows: int) -> None:
+        await self.inner.resize(cols=cols, rows=rows)
+
+    async def signal(self, name: SignalName) -> bool:
+        return await self.inner.signal(name)
+
+    async def wait(self) -> ExecResult:
+        return await self.inner.wait()
+
+    async def detach(self) -> None:
+        await self.inner.detach()
+
+
 class MutantSandbox:
     """A sandbox, unchanged."""
 
@@ -131,6 +164,9 @@ class MutantSandbox:
 
     def wrap(self, inner: Process, request: ExecRequest) -> MutantProcess:
         return self.provider.process_type(self, inner, request)
+
+    def wrap_pty(self, inner: Pty, request: PtyRequest | None) -> MutantPty:
+        return self.provider.pty_type(self, inner, request)
 
     async def start(self, request: ExecRequest) -> Process:
         return self.wrap(await self.inner.start(request), request)
@@ -145,10 +181,10 @@ class MutantSandbox:
         return await self.inner.code(request)
 
     async def pty(self, request: PtyRequest) -> Pty:
-        return await self.inner.pty(request)
+        return self.wrap_pty(await self.inner.pty(request), request)
 
     async def attach_pty(self, id: str) -> Pty:
-        return await self.inner.attach_pty(id)
+        return self.wrap_pty(await self.inner.attach_pty(id), None)
 
     async def find_pty(self, pid: int) -> Pty | None:
         return await self.inner.find_pty(pid)
@@ -181,6 +217,7 @@ class MutantProvider:
     base: ClassVar[str] = BARE
     sandbox_type: ClassVar[type[MutantSandbox]] = MutantSandbox
     process_type: ClassVar[type[MutantProcess]] = MutantProcess
+    pty_type: ClassVar[type[MutantPty]] = MutantPty
     files_type: ClassVar[type[MutantFiles]] = MutantFiles
     info: ProviderInfo
 
@@ -281,6 +318,7 @@ def _provider_of(broken: type, name: str, base: str) -> type[MutantProvider]:
     """A provider of its own, with the broken class in its place."""
     places = (
         (MutantProcess, "process_type"),
+        (MutantPty, "pty_type"),
         (MutantSandbox, "sandbox_type"),
         (MutantFiles, "files_type"),
     )
