@@ -166,3 +166,32 @@ class TellsANumberOfOutside(MutantPty):
     ) -> None:
         super().__init__(box, inner, request)
         self.pid = os.getpid()
+
+
+@breaks("H113", base=LOCAL)
+class KillsWithoutAWord(MutantPty):
+    async def hang_up(self) -> None:
+        await self.signal("KILL")
+
+
+@breaks("H113b", base=LOCAL)
+class OnlyAsks(MutantPty):
+    async def hang_up(self) -> None:
+        program = ("kill", "-HUP", str(self.pid))
+        key = f"hup-{os.urandom(4).hex()}"
+        process = await self.box.inner.start(ExecRequest(program=program, key=key))
+        await process.wait()
+
+
+@breaks("H114", base=LOCAL)
+class FindsNoTerminal(MutantSandbox):
+    async def find_pty(self, pid: int) -> Pty | None:
+        del pid
+        return None
+
+
+@breaks("H114b", base=LOCAL)
+class TakesAnyProgramForATerminal(MutantSandbox):
+    async def find_pty(self, pid: int) -> Pty | None:
+        request = PtyRequest(argv=("sh",), key=f"made-{pid}")
+        return await super().find_pty(pid) or await super().pty(request)

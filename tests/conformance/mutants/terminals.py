@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator
 
-from sandbook.api import Chunk, ExecResult, Pty, PtyRequest
+from sandbook.api import Chunk, EchoState, ExecResult, Pty, PtyRequest
 from sandbook.errors import FileMissing
 from tests.conformance.mutants.wrap import LOCAL, MutantPty, MutantSandbox, breaks
 
@@ -266,3 +266,15 @@ class EndsAtTheEndOfAFile(_Stops):
 class HasOneTerminal(_Asks):
     def asked(self, request: PtyRequest) -> PtyRequest:
         return dataclasses.replace(request, key="one")
+
+
+@breaks("H112", base=LOCAL)
+class ShowsAlways(MutantPty):
+    async def echo(self) -> EchoState | None:
+        return "shown"
+
+
+@breaks("H112", base=LOCAL)
+class TakesEveryHiddenTextForAPassword(MutantPty):
+    async def echo(self) -> EchoState | None:
+        return "hidden" if await super().echo() == "program" else await super().echo()

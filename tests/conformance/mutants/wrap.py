@@ -25,6 +25,7 @@ from sandbook.api import (
     CodeContext,
     Destroyed,
     Diagnosis,
+    EchoState,
     ExecRequest,
     ExecResult,
     Files,
@@ -142,6 +143,12 @@ class MutantPty:
     async def resize(self, *, cols: int, rows: int) -> None:
         await self.inner.resize(cols=cols, rows=rows)
 
+    async def echo(self) -> EchoState | None:
+        return await self.inner.echo()
+
+    async def hang_up(self) -> None:
+        await self.inner.hang_up()
+
     async def signal(self, name: SignalName) -> bool:
         return await self.inner.signal(name)
 
@@ -187,7 +194,8 @@ class MutantSandbox:
         return self.wrap_pty(await self.inner.attach_pty(id), None)
 
     async def find_pty(self, pid: int) -> Pty | None:
-        return await self.inner.find_pty(pid)
+        found = await self.inner.find_pty(pid)
+        return None if found is None else self.wrap_pty(found, None)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         return self.inner.watch(request)

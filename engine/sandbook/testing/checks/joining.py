@@ -189,3 +189,54 @@ async def its_process_number_is_that_inside(kit: Kit) -> None:
     assert pty.pid == inside
     text = f"tr '\\0' ' ' </proc/{inside}/cmdline"
     assert await kit.out(box, text) == b"sleep 600 "
+
+
+@check("H113", needs=["pty"])
+async def a_terminal_hangs_up(kit: Kit) -> None:
+    box = await kit.box()
+    loop = "while :; do sleep 0.05; done"
+    text = f"trap 'echo bye >said; exit 3' HUP; echo $$ >left; {loop}"
+    pty = await open_pty(kit, box, "sh", "-c", text)
+    pid = await kit.pid(box, "left")
+    await kit.must_live(box, pid)
+    await pty.hang_up()
+    result = await pty.wait()
+    assert (result.end, result.code) == ("exited", 3)
+    assert await box.files.read("said") == b"bye\n"
+    await pty.hang_up()
+
+
+@check("H113b", needs=["pty"])
+async def what_does_not_hang_up_is_killed(kit: Kit) -> None:
+    box = await kit.box()
+    pty = await open_pty(kit, box, "sh", "-c", f"trap '' HUP TERM; {STAYS}")
+    pid = await kit.pid(box, "left")
+    await kit.must_live(box, pid)
+    await pty.hang_up()
+    assert (await pty.wait()).end == "signalled"
+    await kit.must_end(box, pid)
+
+
+@check("H114", needs=["pty", "pty.attach", "attach"])
+async def a_terminal_is_found_by_its_process_number(kit: Kit) -> None:
+    box = await kit.box()
+    pty = await open_pty(kit, box, "sh", "-c", STAYS)
+    inside = await kit.pid(box, "left")
+    if pty.pid is None:
+        skip("it tells no process numbers")
+    await pty.detach()
+    other = await kit.provider.attach(box.ref)
+    found = await other.find_pty(inside)
+    assert found is not None
+    assert (found.id, found.pid) == (pty.id, inside)
+    await other.aclose()
+
+
+@check("H114b", needs=["pty"])
+async def a_command_without_a_terminal_is_not_found_as_one(kit: Kit) -> None:
+    box = await kit.box()
+    process = await kit.start(box, STAYS, background=True)
+    pid = await kit.pid(box, "left")
+    await kit.must_live(box, pid)
+    assert await box.find_pty(pid) is None
+    await process.signal("KILL")

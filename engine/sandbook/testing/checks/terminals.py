@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sandbook.errors import FileMissing
 from sandbook.testing._check import check
-from sandbook.testing._kit import Kit, fails
+from sandbook.testing._kit import Kit, fails, skip
 from sandbook.testing._screen import Screen, open_pty, sitting_at, watch
 
 RAW = "stty raw -echo"
@@ -213,3 +213,19 @@ async def _said(screen: Screen) -> bytes:
     """What it showed besides the echo."""
     await screen.end()
     return bytes(screen.shown).split(b"\r\n")[1]
+
+
+@check("H112", needs=["pty"])
+async def what_becomes_of_typed_text_is_known(kit: Kit) -> None:
+    box = await kit.box()
+    steps = (
+        "echo a1; read x; stty -echo; echo b2; read x; stty -icanon; echo c3; read x"
+    )
+    async with sitting_at(kit, box, steps) as screen:
+        for word, wanted in ((b"a1", "shown"), (b"b2", "hidden"), (b"c3", "program")):
+            await screen.until(word)
+            told = await screen.pty.echo()
+            if told is None:
+                skip("it cannot tell")
+            assert told == wanted
+            await screen.types(b"\n")
