@@ -17,6 +17,7 @@ SandbookError
     ├── SandboxGone                 attach to nothing
     ├── SandboxLost                 the sandbox ended while it was used
     ├── ConnectionLost              the way to it broke; it may live on
+    ├── PortClosed                  nothing listens on a port of the sandbox
     ├── FileError                   also the fitting built-in error
     │   └── FileMissing  NotAFolder  IsAFolder  AccessDenied  TooLarge  NoSpace
     └── TeardownFailed              destroy was refused
@@ -237,6 +238,10 @@ class SandboxLost(ProviderError):
 
 class ConnectionLost(ProviderError, ConnectionError):
     """The way to the sandbox broke; the sandbox may live on."""
+
+
+class PortClosed(ProviderError, ConnectionRefusedError):
+    """Nothing listens on that port of the sandbox."""
 
 
 class FileError(ProviderError, OSError):

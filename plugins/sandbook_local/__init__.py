@@ -23,6 +23,7 @@ _NATIVE = frozenset(
         "net.off",
         "net.egress",
         "net.allow",
+        "ports",
         "pty",
         "pty.attach",
         "pty.replay",

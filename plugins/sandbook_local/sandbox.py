@@ -7,8 +7,8 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -35,22 +35,26 @@ from sandbook.errors import (
     Busy,
     FileMissing,
     NotAFolder,
+    PortClosed,
     ProviderError,
     SandboxGone,
     SpecRejected,
     Unsupported,
+    UsageError,
 )
-from sandbook_local import folders
+from sandbook_local import dialling, folders
 from sandbook_local.connection import Ended, request
 from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Frame, Message
+from sandbook_local.ports import Forwards
 from sandbook_local.process import LocalProcess, lost
 from sandbook_local.pty import LocalPty
 
 _STOP_TIMEOUT = 5.0
 _TERMINAL_HISTORY = 1 << 20
 _USER = "user"
+_HIGHEST_PORT = 0xFFFF
 _CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}
 
 
@@ -67,6 +71,7 @@ class LocalSandbox:
             self.open_channel, ref=info.ref, home=home, workdir=workdir
         )
         self._folder = folder
+        self._forwards = Forwards(self._dial_port)
 
     async def start(self, request: ExecRequest) -> LocalProcess:
         """Start a program, or return the one that has this key.
@@ -116,7 +121,8 @@ class LocalSandbox:
         return found
 
     async def aclose(self) -> None:
-        """Detach; the sandbox lives on."""
+        """Detach; the sandbox lives on, its forwarded ports are closed."""
+        await self._forwards.aclose()
         await self.files.aclose()
 
     async def open_channel(self) -> socket.socket:
@@ -184,8 +190,42 @@ class LocalSandbox:
         return watching(request, path, ref=self.ref, start=self._start_reading)
 
     async def port(self, number: int) -> PortUrl:
-        """Not offered yet."""
-        self._unsupported("port", f"port {number} cannot be reached from here")
+        """Where a port of the sandbox is reached on this computer, until `aclose`.
+
+        Raises:
+            PortClosed: Nothing listens there now.
+            UsageError: It is no port.
+        """
+        if not 0 < number <= _HIGHEST_PORT:
+            raise UsageError(
+                f"port {number} is none", remedy="ports are 1 to 65535: use one of them"
+            )
+        async with self._reaching(number):
+            await dialling.look_for_listener(self._folder, number)
+        return self._forwards.open(number)
+
+    async def _dial_port(self, number: int) -> socket.socket:
+        async with self._reaching(number):
+            return await dialling.dial_port(self._folder, number)
+
+    @asynccontextmanager
+    async def _reaching(self, number: int) -> AsyncGenerator[None]:
+        try:
+            yield
+        except (Ended, frames.ProtocolError) as error:
+            raise lost(self._folder, self.ref, "port") from error
+        except dialling.DialBusy as error:
+            raise self._busy("port", str(error)) from error
+        except dialling.DialRefused as error:
+            raise PortClosed(
+                f"port {number} of sandbox {self.ref.id!r} is closed: "
+                f"{os.strerror(error.number).lower()}",
+                provider=self.ref.provider,
+                operation="port",
+                ref=self.ref,
+                remedy="start what is to listen there, on 127.0.0.1 or on every "
+                "address, and wait until it does",
+            ) from error
 
     async def pause(self) -> None:
         """Not offered yet."""
@@ -267,17 +307,20 @@ class LocalSandbox:
             raise lost(self._folder, self.ref, operation) from error
         refused = frame.message.get("error")
         if refused == "Busy":
-            raise Busy(
-                frames.text(frame.message, "text"),
-                provider=self.ref.provider,
-                operation=operation,
-                ref=self.ref,
-                sent="no",
-                remedy="start fewer programs at once",
-            )
+            raise self._busy(operation, frames.text(frame.message, "text"))
         if refused is not None:
             self._unsupported(operation, frames.text(frame.message, "text"))
         return frame
+
+    def _busy(self, operation: str, text: str) -> Busy:
+        return Busy(
+            text,
+            provider=self.ref.provider,
+            operation=operation,
+            ref=self.ref,
+            sent="no",
+            remedy="start fewer programs at once",
+        )
 
     def _reject(self, text: str, remedy: str) -> NoReturn:
         raise SpecRejected(

@@ -36,6 +36,7 @@ _MODULES = (
     "lifetime",
     "limits_kept",
     "orders",
+    "ports",
     "pty",
     "survival",
     "watch",

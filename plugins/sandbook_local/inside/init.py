@@ -12,7 +12,7 @@ import select
 import signal
 import sys
 
-from sandbook_local.inside import frames, keeper, kernel, processes
+from sandbook_local.inside import dials, frames, keeper, kernel, processes
 from sandbook_local.inside.plan import CODE
 
 TYPE_CHECKING = False
@@ -36,19 +36,22 @@ class Init:
         self._keepers: dict[int, int] = {}
         self._workers: set[int] = set()
         self._wake = os.pipe()
+        self._poll = select.poll()
+        self._dials = dials.Dials(self._poll)
 
     def serve(self) -> None:
         """Serve until the supervisor is gone."""
         self._listen_for_children()
         self._greet()
-        poll = select.poll()
-        poll.register(self._channel, select.POLLIN)
-        poll.register(self._wake[0], select.POLLIN)
+        self._poll.register(self._channel, select.POLLIN)
+        self._poll.register(self._wake[0], select.POLLIN)
         while True:
-            ready = [descriptor for descriptor, _ in poll.poll()]
+            ready = [descriptor for descriptor, _ in self._poll.poll()]
             if self._wake[0] in ready:
                 os.read(self._wake[0], 512)
                 self._reap()
+            for descriptor in ready:
+                self._dials.look(descriptor)
             if self._channel.fileno() in ready and not self._serve_channel():
                 return
 
@@ -99,6 +102,10 @@ class Init:
                 self._spawn(frame.message, frame)
             case "worker":
                 self._work(frame)
+            case "dial":
+                self._dials.start(frame.message, frame.descriptors.pop())
+            case "listens":
+                dials.tell_listening(frame.message, frame.descriptors.pop())
             case _:
                 number = frames.whole(frame.message, "id")
                 for pid, owner in self._keepers.items():
@@ -139,6 +146,7 @@ class Init:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._channel.close()
+        self._dials.drop()
         for descriptor in self._wake:
             os.close(descriptor)
 

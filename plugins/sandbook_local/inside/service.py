@@ -29,6 +29,7 @@ _SMALL = 64 << 10
 _LONGEST_SIDE = 0xFFFF
 _CWD = "c"
 _STOPPED_LIMIT = 256
+_HIGHEST_PORT = 0xFFFF
 
 
 class Feed:
@@ -140,7 +141,12 @@ class Service:
                 pid = frames.whole(frame.message, "pid")
                 _answer(peer, {"key": self._terminal_of(pid)})
             case "channel":
-                self._open_channel(peer)
+                if self._supervisor.is_full():
+                    _refuse_full(peer)
+                else:
+                    self._pass_way(peer, {"do": "worker"})
+            case "dial" | "listens":
+                self._reach(peer, frame.message)
             case _:
                 return False
         return True
@@ -245,13 +251,23 @@ class Service:
         peer.send({"refused": kind, "errno": number})
         peer.finish()
 
-    def _open_channel(self, peer: Peer) -> None:
-        if self._supervisor.is_full():
+    def _reach(self, peer: Peer, message: Message) -> None:
+        """Have init connect to a port or socket; it answers on a way of its own."""
+        if self._supervisor.is_deaf():
             _refuse_full(peer)
             return
+        order: Message = {"do": frames.text(message, "do")}
+        if "path" in message:
+            order["path"] = frames.text(message, "path")
+        else:
+            order["port"] = min(frames.whole(message, "port", least=1), _HIGHEST_PORT)
+        self._pass_way(peer, order)
+
+    def _pass_way(self, peer: Peer, order: Message) -> None:
+        """Give the client one end of a way whose other end goes to init."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            self._supervisor.order({"do": "worker"}, [theirs.fileno()])
+            self._supervisor.order(order, [theirs.fileno()])
         finally:
             theirs.close()
         peer.send({}, descriptors=[ours.detach()])

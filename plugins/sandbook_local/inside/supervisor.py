@@ -172,7 +172,11 @@ class Supervisor:
 
     def is_full(self) -> bool:
         """Whether no more may be started: too much waits, or runs."""
-        return self._init.waiting >= _ORDERS or self._keepers() >= self._room
+        return self.is_deaf() or self._keepers() >= self._room
+
+    def is_deaf(self) -> bool:
+        """Whether so much waits for init that nothing more may be asked of it."""
+        return self._init.waiting >= _ORDERS
 
     def order(self, message: Message, descriptors: Iterable[int] = ()) -> None:
         """Send init an order; the descriptors stay ours."""
