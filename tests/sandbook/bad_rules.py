@@ -88,6 +88,7 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
         "in_braces_a_question",
         "in_braces_a_hash",
         "in_braces_no_space",
+        "in_braces_no_space_before_a_brace",
     ),
     "duplicate keys are refused": ("duplicate_key",),
     "tabs are no white space": ("tab", "tab_behind_key"),

@@ -309,6 +309,16 @@ def test_line_ends_become_those_of_unix_and_the_last_one_is_written() -> None:
     assert formatted("\ufeff" + HELLO.replace("\n", "\r\n").rstrip()) == HELLO
 
 
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\u2029"])
+def test_what_only_yaml_1_1_takes_for_a_line_end_stays_in_blocks_and_comments(
+    char: str,
+) -> None:
+    head = "runbook: 1\nsteps:\n"
+    text = f"{head}  # a{char}b\n  - command: |\n      echo{char}a\n      b\n"
+    assert formatted(text) == text
+    assert char not in formatted(f"{head}  - command: a{char}b\n")
+
+
 def test_anchors_aliases_and_merges_stay() -> None:
     written = """\
 runbook: 1

@@ -1,43 +1,32 @@
 """Whatever stands in a file, it is a runbook or it is told what is wrong, soon.
 
-`python -m pytest -m stress tests/sandbook/test_fuzz_runbooks.py` tries a hundred times
-as much.
+Each text is read in a process of its own (`confined`) that may take five seconds of a
+processor for a promise, and 500 MiB. `python -m pytest -m stress
+tests/sandbook/test_fuzz_runbooks.py` tries ten times as much, or as many times as
+`SANDBOOK_TEST_FUZZ` says.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from pathlib import Path
+import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
 
-from sandbook.api import VerbSpec
-from sandbook.errors import Problem, RunbookError
-from sandbook.loader import load_text
-from sandbook.loader._shape import runbook_shape
-from sandbook.loader._source import Source
-from sandbook.loader._tree import read_tree
-from sandbook.problems import render
-from sandbook.verbs import sandbook_verbs
+
+from tests.sandbook.confined import CPU_S, MEMORY, Confined
+from tests.sandbook.formatting_texts import books
 from tests.sandbook.hostile import HOSTILE
 from tests.sandbook.mutations import mutated, scraps, structures
+from tests.sandbook.promises import ROOT, VERBS, loads
 
-ROOT = Path(__file__).parent.parent.parent
 FILES = sorted(
     [*(ROOT / "runbooks").rglob("*.yaml"), *(ROOT / "tests" / "bad").rglob("*.yaml")]
 )
 TEXTS = [path.read_bytes().decode(errors="surrogateescape") for path in FILES]
-VERBS: dict[str, VerbSpec] = {one.spec.name: one.spec for one in sandbook_verbs()}
-SHAPE = runbook_shape(VERBS)
-LINE_END = re.compile(r"\r\n|\r|\n")
-# `use` and `copy` in a mutant look at files beside it.
-PATH = ROOT / "tests" / "bad" / "mutant.yaml"
-
-# Minutes long as it is; the whole of it runs with the marker.
-pytestmark = pytest.mark.stress
+GOOD = [text for text in TEXTS if loads(text)]
 
 UNHURRIED = [
     HealthCheck.too_slow,
@@ -45,146 +34,150 @@ UNHURRIED = [
     HealthCheck.filter_too_much,
     HealthCheck.large_base_example,
 ]
-quick = settings(max_examples=2500, suppress_health_check=UNHURRIED)
-few = settings(max_examples=800, suppress_health_check=UNHURRIED)
-cheap = settings(max_examples=1500, suppress_health_check=UNHURRIED)
-long = settings(max_examples=200_000, suppress_health_check=UNHURRIED)
+# Each test stands in several shares, so that the workers of a suite can divide them.
+# Together with the runbooks of `test_formatting_corpus` these are 6,000 examples.
+mutants = settings(max_examples=650, suppress_health_check=UNHURRIED)
+slips = settings(max_examples=200, suppress_health_check=UNHURRIED)
+wrong_types = settings(max_examples=200, suppress_health_check=UNHURRIED)
+lists_of_scraps = settings(max_examples=600, suppress_health_check=UNHURRIED)
+TIMES = int(os.environ.get("SANDBOOK_TEST_FUZZ", "10"))
+long = settings(max_examples=2000 * TIMES, suppress_health_check=UNHURRIED)
+longer = settings(max_examples=600 * TIMES, suppress_health_check=UNHURRIED)
+# Those that once cost most, or that look small until they are read.
+WORST = {
+    *("lines of text", "many keys", "control characters", "ends in quotes", "many ids"),
+    *("tabs behind keys", "here-documents", "unknown verbs", "brackets", "stairs"),
+    *("aliases of aliases", "merges of merges", "a chain of merges"),
+}
+hostile = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in WORST else [pytest.mark.stress])
+        for name in HOSTILE
+    ],
+)
 
 
-def problems_of(text: str) -> tuple[Problem, ...]:
-    """Errors or warnings; anything but a runbook and its errors fails the test."""
-    try:
-        return load_text(text, PATH, VERBS).warnings
-    except RunbookError as error:
-        return tuple(error.problems)
+def shares(number: int) -> pytest.MarkDecorator:
+    """So many tests of one kind."""
+    return pytest.mark.parametrize("share", range(number))
 
 
-def is_told_well(text: str) -> None:
-    """Every problem stands in the text and can be shown."""
-    lines = LINE_END.split(text.removeprefix("\ufeff"))
-    for problem in problems_of(text):
-        at = problem.at
-        if at.path == str(PATH) and problem.source:
-            assert problem.source == lines[at.line - 1]
-        if at.path == str(PATH):
-            assert 1 <= at.line <= len(lines)
-            assert 1 <= at.column <= len(lines[at.line - 1]) + 1
-        shown = render(problem)
-        assert shown.startswith(f"{at}: ")
-        assert all(line.isprintable() for line in shown.split("\n"))
-
-
-def is_read_alike(text: str) -> None:
-    """With libyaml and without: the same tree, the same problems."""
-    fast, slow = Source("f", text), Source("f", text)
-    tree = read_tree(fast, SHAPE)
-    assert tree == read_tree(slow, SHAPE, fast=False)
-    assert fast.problems == slow.problems
-    assert fast.is_partial == slow.is_partial
+@pytest.fixture(scope="module")
+def confined() -> Iterator[Confined]:
+    """The process that reads."""
+    process = Confined()
+    yield process
+    process.close()
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=[path.stem for path in FILES])
-def test_every_file_of_ours_is_read_alike_with_and_without_libyaml(text: str) -> None:
-    is_read_alike(text)
+def test_every_file_of_ours_is_read_alike_with_and_without_libyaml(
+    confined: Confined, text: str
+) -> None:
+    confined.keeps(text, "alike", "formatted")
 
 
-@quick
-@given(mutated(TEXTS))
-def test_a_mutant_of_a_runbook_is_told_well_and_read_alike(text: str) -> None:
-    is_told_well(text)
-    is_read_alike(text)
+@shares(4)
+@mutants
+@given(text=mutated(TEXTS))
+def test_a_mutant_of_a_runbook_is_told_well_and_read_alike(
+    confined: Confined, share: int, text: str
+) -> None:
+    del share
+    confined.keeps(text, "told", "alike")
 
 
-@few
-@given(structures(VERBS))
-def test_a_runbook_with_values_of_wrong_types_is_told_well(text: str) -> None:
-    is_told_well(text)
-    is_read_alike(text)
+@shares(3)
+@slips
+@given(text=mutated(GOOD, most=2))
+def test_a_runbook_with_a_slip_keeps_its_meaning_in_its_canonical_form(
+    confined: Confined, share: int, text: str
+) -> None:
+    del share
+    confined.keeps(text, "told", "alike", "formatted")
 
 
-@cheap
-@given(scraps(texts=20, most=8))
+@shares(3)
+@wrong_types
+@given(text=structures(VERBS))
+def test_a_runbook_with_values_of_wrong_types_is_told_well(
+    confined: Confined, share: int, text: str
+) -> None:
+    del share
+    confined.keeps(text, "told", "alike", "formatted")
+
+
+@shares(2)
+@lists_of_scraps
+@given(texts=scraps(texts=8, most=8))
 def test_any_yaml_is_read_alike_with_and_without_libyaml(
-    texts: list[str],
+    confined: Confined, share: int, texts: list[str]
 ) -> None:
+    del share
     for text in texts:
         note(repr(text))
-        is_read_alike(text)
+        confined.keeps(text, "alike")
 
 
-@pytest.mark.stress
-@long
-@given(mutated(TEXTS))
-def test_many_mutants_are_told_well_and_read_alike(text: str) -> None:
-    is_told_well(text)
-    is_read_alike(text)
-
-
-@pytest.mark.stress
-@long
-@given(structures(VERBS))
-def test_many_runbooks_with_wrong_types_are_told_well(text: str) -> None:
-    is_told_well(text)
-    is_read_alike(text)
-
-
-@pytest.mark.stress
-@long
-@given(scraps(texts=20, most=20))
-def test_any_amount_of_yaml_is_read_alike(
-    texts: list[str],
+@hostile
+def test_a_hostile_mebibyte_takes_at_most_five_seconds_and_500_mb(
+    confined: Confined, name: str
 ) -> None:
-    for text in texts:
-        note(repr(text))
-        is_read_alike(text)
+    text = HOSTILE[name]()
+    assert len(text.encode()) <= 1 << 20
+    confined.keeps(text, "told")
 
 
-_CHILD = """
-import resource, sys
-from pathlib import Path
-from sandbook.errors import RunbookError
-from sandbook.loader import load_text
-from sandbook.loader._shape import runbook_shape
-from sandbook.loader._source import Source
-from sandbook.loader._tree import read_tree
-from sandbook.problems import render
-from sandbook.verbs import sandbook_verbs
-from tests.sandbook.hostile import HOSTILE
-text = HOSTILE[sys.argv[1]]()
-assert len(text.encode()) <= 1 << 20
-verbs = {one.spec.name: one.spec for one in sandbook_verbs()}
-used = resource.getrusage(resource.RUSAGE_SELF)
-# What is imported is not what is measured; a limit of CPU counts whole seconds.
-limit = int(used.ru_utime + used.ru_stime) + 1 + 5
-resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-resource.setrlimit(resource.RLIMIT_AS, (500 << 20, 500 << 20))
-if sys.argv[2] == "fast":
-    try:
-        load_text(text, Path("f.yaml"), verbs)
-    except RunbookError as error:
-        print(len("".join(render(problem) for problem in error.problems)))
-else:
-    read_tree(Source("f", text), runbook_shape(verbs), fast=False)
-"""
-
-
-def is_read_soon(name: str, how: str) -> None:
-    """Read a hostile text where the system ends what takes too much."""
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, name, how],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:].decode()
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_mebibyte_takes_at_most_five_seconds_and_500_mb(name: str) -> None:
-    is_read_soon(name, "fast")
+def test_a_promise_that_costs_too_much_time_or_memory_is_seen(
+    confined: Confined,
+) -> None:
+    with pytest.raises(AssertionError, match=f"more than {CPU_S:g} s of a processor"):
+        confined.keeps("x", "endless")
+    with pytest.raises(AssertionError, match="MemoryError"):
+        confined.keeps(str(MEMORY), "greedy")
+    confined.keeps("runbook: 1", "told")
 
 
 @pytest.mark.stress
 @pytest.mark.parametrize("name", HOSTILE)
-def test_it_takes_no_more_than_that_without_libyaml(name: str) -> None:
-    is_read_soon(name, "slow")
+def test_it_takes_no_more_than_that_without_libyaml(
+    confined: Confined, name: str
+) -> None:
+    confined.keeps(HOSTILE[name](), "slow")
+
+
+@pytest.mark.stress
+@long
+@given(text=mutated(TEXTS))
+def test_many_mutants_are_told_well_and_read_alike(
+    confined: Confined, text: str
+) -> None:
+    confined.keeps(text, "told", "alike", "formatted")
+
+
+@pytest.mark.stress
+@longer
+@given(text=st.one_of(mutated(GOOD, most=2), books()))
+def test_many_runbooks_with_slips_keep_their_meaning(
+    confined: Confined, text: str
+) -> None:
+    confined.keeps(text, "told", "alike", "formatted")
+
+
+@pytest.mark.stress
+@longer
+@given(text=structures(VERBS))
+def test_many_runbooks_with_wrong_types_are_told_well(
+    confined: Confined, text: str
+) -> None:
+    confined.keeps(text, "told", "alike", "formatted")
+
+
+@pytest.mark.stress
+@longer
+@given(texts=scraps(texts=20, most=20))
+def test_any_amount_of_yaml_is_read_alike(confined: Confined, texts: list[str]) -> None:
+    for text in texts:
+        note(repr(text))
+        confined.keeps(text, "alike")

@@ -17,6 +17,7 @@ from yaml import tokens as kinds
 
 from sandbook.formatting._edits import Edit, apply
 from sandbook.formatting._gaps import gap
+from sandbook.formatting._texts import without_old_breaks
 
 _HEADER: Final = re.compile(r"([|>])([-+0-9]*)")
 _SPACES_AT_END: Final = re.compile(r"(?<!\\)[ \t]+$")
@@ -317,6 +318,7 @@ class _Scan:
 
 
 def _tokens(text: str) -> Iterator[Any]:
+    text = without_old_breaks(text)
     scanner: Any = yaml.CLoader(text) if yaml.__with_libyaml__ else yaml.Loader(text)
     while scanner.check_token():
         yield scanner.get_token()

@@ -11,6 +11,7 @@ import yaml
 
 from sandbook.api import VerbSpec
 from sandbook.errors import RunbookError
+from sandbook.formatting._texts import without_old_breaks
 from sandbook.loader import load_text
 from sandbook.loader._shield import Shield
 from sandbook.loader._source import Source
@@ -29,9 +30,9 @@ def says_the_same(book: Runbook, formatted: str, verbs: Mapping[str, VerbSpec]) 
 
 
 def tools_agree(formatted: str) -> bool:
-    """Whether a YAML tool finds the same texts without knowing about expressions."""
+    """Whether a YAML 1.2 tool finds the same texts, knowing nothing of expressions."""
     try:
-        found = list(_events(formatted))
+        found = list(_events(without_old_breaks(formatted)))
     except yaml.YAMLError:
         return False
     return found == list(_events(Shield(Source("", formatted)).text))

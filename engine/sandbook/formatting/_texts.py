@@ -19,6 +19,7 @@ _BREAKS: Final = {
     "\\": "\\\\",
     '"': '\\"',
 }
+_NO_BREAKS: Final = str.maketrans(dict.fromkeys("\x85\u2028\u2029", "\ue000"))
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NUMBER: Final = re.compile(
@@ -33,6 +34,14 @@ def is_misread(written: str, *, in_braces: bool) -> bool:
     if in_braces and _MISREAD_IN_BRACES.search(written):
         return True
     return _MISREAD.search(written) is not None
+
+
+def without_old_breaks(text: str) -> str:
+    """As long a text, without the characters that only YAML 1.1 takes for line ends.
+
+    PyYAML does, and libyaml; in a block text or a comment no escape can stand for them.
+    """
+    return text.translate(_NO_BREAKS)
 
 
 def is_taken_for_other(written: str) -> bool:

@@ -40,6 +40,8 @@ _END_OF_PLAIN: Final = re.compile(r"[\0\r\n]|:(?=[\0 \t\r\n])|(?<=[ \t])#")
 _END_IN_BRACES: Final = re.compile(
     r"[\0\r\n,\[\]{}]|:(?=[\0 \t\r\n,\[\]{}])|(?<=[ \t])#"
 )
+# PyYAML reads on here; libyaml does not, and YAML 1.2 has no such value.
+_BARE_COLON: Final = re.compile(r":[,\[\]{}]")
 
 
 def reads_alike(text: str) -> bool:
@@ -165,6 +167,9 @@ class LineParser(Reader, Scanner, Parser):
             gap = self._scan_gap(indent, start)
             if not gap:
                 break
+        if self.flow_level and _BARE_COLON.match(self.buffer, self.index):
+            told = "found ':' without a space behind it"
+            raise ScannerError("while scanning a text", start, told, self._mark())
         return ScalarToken("".join(chunks), True, start, end)
 
     def _scan_gap(self, indent: int, start: Mark) -> str:

@@ -30,6 +30,11 @@ _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
         "quote the text",
     ),
     (
+        r"found ':' without a space behind it",
+        "inside { } and [ ] a space is missing behind this `:`",
+        "write `key: value`; quote a text that ends with a colon",
+    ),
+    (
         r"mapping values are not allowed here",
         "`: ` cannot stand inside a text without quotes here",
         "quote the text; or check the indentation of this line",
