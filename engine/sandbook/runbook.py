@@ -60,7 +60,8 @@ class Step:
 
     `path` is its place in the plan (`steps[2]`, `steps[2].parallel[0]`,
     `finally[0]`), `args` the verb's own value under the verb's name and its further
-    keys under theirs. `label` is what people read. `timeout` is in seconds, None = no
+    keys under theirs. `label` is what people read, its own
+    `name` if it `is_named`. `timeout` is in seconds, None = no
     limit; `timeout`, `limit`, `retry` and `allow_failure` stay expressions where they
     are written so. `children` are the steps under the verb's nested keys, by key,
     `used` is the runbook that a `use` step runs: the paths of its steps continue the
@@ -73,6 +74,7 @@ class Step:
     at: Location
     id: str | None = None
     label: Value = ""
+    is_named: bool = False
     condition: Value = True
     for_each: Value = None
     is_loop: bool = False

@@ -53,7 +53,7 @@ def test_a_run_is_told_line_by_line(cli: Cli) -> None:
 def test_quiet_tells_the_verdict_only(cli: Cli) -> None:
     called = cli("run", cli.book(HELLO), "-q")
     assert called.code == 0
-    verdict = TOLD.partition("✓ [1/1] Greet  Ns\n")[2]
+    verdict = TOLD.partition("✓ [1/1] Greet  Ns\n\n")[2]
     assert stable(called.out) == verdict
 
 

@@ -109,13 +109,8 @@ def _list(
 def _sentence(step: Step, spec: VerbSpec) -> str:
     tell = _SENTENCES.get(step.verb)
     told = tell(step) if tell else f"{spec.summary}: {_quoted(step.args[step.verb])}"
-    if isinstance(step.label, str) and step.label not in (step.verb, ""):
-        value = step.args.get(step.verb)
-        words = " ".join(map(as_written, value)) if isinstance(value, tuple) else ""
-        made = words or _first_line(value)
-        is_made = step.label.startswith(f"{step.verb} ") or step.label == made
-        own = "" if is_made else step.label
-        told = f"{own}: {told}" if own else told
+    if step.is_named:
+        told = f"{as_written(step.label)}: {told}"
     where = f", in the sandbox {step.sandbox}" if step.sandbox else ""
     return f"{told[:1].upper()}{told[1:]}{where}."
 

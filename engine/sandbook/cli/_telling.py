@@ -38,7 +38,8 @@ class VerdictConsole(PlainConsole):
 
     def _write(self, *lines: Line) -> None:
         if self._is_over:
-            super()._write(*lines)
+            # Nothing stands above that an empty line would keep apart.
+            super()._write(*(line for line in lines if line))
 
 
 def console_for(book: Runbook, stream: TextIO, *, quiet: bool) -> Console:

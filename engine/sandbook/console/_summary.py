@@ -15,6 +15,7 @@ from sandbook.report import QuotaUse, Report, SandboxReport, StepReport, Totals
 
 _KEY = 9
 _OTHERS = 5
+_FILES = 5
 _NO_PROVIDER = 3
 _TEARDOWN_FAILED = 5
 
@@ -49,6 +50,7 @@ def summary(
     yield from _rows(
         "outputs", [f"{k} = {_value(v)}" for k, v in report.outputs.items()]
     )
+    yield from _rows("kept", _kept(report))
     yield from _rows("sandbox", [_sandbox(box, report) for box in report.sandboxes])
     yield from _rows(
         "quota", [_quota(u) for u in report.quota if u.month_used is not None]
@@ -131,6 +133,16 @@ def _is_another(step: StepReport, report: Report) -> bool:
         and not step.children
         and step.path != report.failed_step
     )
+
+
+def _kept(report: Report) -> list[str]:
+    """The artifacts, and where they are."""
+    files = report.kept
+    if not files or report.artifacts_folder is None:
+        return []
+    more = len(files) - _FILES
+    names = ", ".join(files[:_FILES]) + (f" and {more} more" if more > 0 else "")
+    return [f"{names} in {report.artifacts_folder}"]
 
 
 def _sandbox(box: SandboxReport, report: Report) -> str:

@@ -20,7 +20,7 @@ from sandbook.expressions._values import (
     steps_in,
     uses_item,
 )
-from sandbook.expressions._written import as_written
+from sandbook.expressions._written import as_written, written_text
 
 __all__ = [
     "Expression",
@@ -45,4 +45,5 @@ __all__ = [
     "steps_in",
     "uses_item",
     "why_false",
+    "written_text",
 ]

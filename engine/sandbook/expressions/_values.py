@@ -87,10 +87,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class ShellText:
-    """A shell text whose expressions became references to these variables."""
+    """A shell text whose expressions became references to these variables.
+
+    `written` is the text as it stands in the file.
+    """
 
     text: str
     values: tuple[tuple[str, Expression], ...] = ()
+    written: str = field(default="", compare=False)
 
 
 Leaf: TypeAlias = bool | int | float | str | Template | ShellText | None
@@ -114,7 +118,7 @@ def expressions_in(value: Value) -> Iterator[Expression]:
     match value:
         case Template(pieces):
             yield from (piece for piece in pieces if isinstance(piece, Expression))
-        case ShellText(_, values):
+        case ShellText(values=values):
             yield from (expression for _, expression in values)
         case tuple():
             for item in value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sandbook.expressions._values import Expression, ShellText, Template, Value
 
@@ -13,15 +13,20 @@ def as_written(value: Value) -> str:
         case None | bool():
             return {True: "true", False: "false", None: ""}[value]
         case Template(pieces):
-            return "".join(_piece(piece) for piece in pieces)
-        case ShellText(text, values):
-            return _with_expressions(text, values)
+            return written_text(pieces)
+        case ShellText():
+            return value.written or value.text
         case tuple():
             return "[" + ", ".join(as_written(item) for item in value) + "]"
         case Mapping():
             return "{" + ", ".join(_entries(value)) + "}"
         case _:
             return str(value)
+
+
+def written_text(pieces: Iterable[str | Expression]) -> str:
+    """A text with expressions, as in the file."""
+    return "".join(_piece(piece) for piece in pieces)
 
 
 def _entries(value: Mapping[str, Value]) -> Iterator[str]:
@@ -32,9 +37,3 @@ def _piece(piece: str | Expression) -> str:
     if isinstance(piece, str):
         return piece
     return f"${{{{ {piece.source.strip()} }}}}"
-
-
-def _with_expressions(text: str, values: tuple[tuple[str, Expression], ...]) -> str:
-    for name, expression in values:
-        text = text.replace(f"${{{name}}}", _piece(expression))
-    return text

@@ -216,6 +216,7 @@ class StepReader:
             at=self._source.locate(node.start),
             id=_text_or_none(common.get("id")),
             label=common.get("name", _label(node, verb)),
+            is_named="name" in common,
             condition=common.get("if", True),
             for_each=common.get("for_each"),
             is_loop="for_each" in common,

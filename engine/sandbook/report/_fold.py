@@ -89,6 +89,7 @@ class ReportFold:
             totals=count(steps),
             quota=self._sandboxes.quota(_quota(last), now=self._last.at),
             artifacts=texts(last, "artifacts"),
+            artifacts_folder=text(last, "artifacts_folder"),
             notes=tuple(self._notes),
             outputs=entries(last, "outputs"),
         )

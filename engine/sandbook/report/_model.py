@@ -201,6 +201,7 @@ class Report:
     totals: Totals
     quota: tuple[QuotaUse, ...]
     artifacts: tuple[str, ...] = ()
+    artifacts_folder: str | None = None
     notes: tuple[str, ...] = ()
     outputs: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     output_folder: Path | None = field(default=None, compare=False)
@@ -209,6 +210,14 @@ class Report:
     def is_final(self) -> bool:
         """Whether the run has ended by itself."""
         return self.status in FINAL
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Every file in the artifacts folder, of steps and of the run, once each."""
+        every = (step for top in self.steps for step in top.walk())
+        tries = (step.last for step in every if step.last is not None)
+        found = (name for each in tries for name in each.artifacts)
+        return tuple(dict.fromkeys((*found, *self.artifacts)))
 
     @property
     def alive(self) -> tuple[SandboxReport, ...]:

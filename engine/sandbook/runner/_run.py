@@ -174,6 +174,7 @@ class _Run:
             totals={"seconds": round(seconds, 4), "quota": quota},
             outputs=dict(context.outputs),
             artifacts=list(self._whole.kept),
+            artifacts_folder=str(self._whole.artifacts),
             **({"cause": "; ".join(causes)} if causes else {}),
         )
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbook.expressions import Expression, ShellText
+from sandbook.expressions import Expression, ShellText, written_text
 from sandbook.shell_text._holes import HOLE, PREFIX, Refusal
 from sandbook.shell_text._reader import Reader
 
@@ -41,5 +41,7 @@ def bind_shell(
         return ShellText(text), (refusal,)
     reader = Reader(text, holes)
     reader.read()
-    bound = ShellText("".join(reader.out), tuple(reader.values.items()))
+    bound = ShellText(
+        "".join(reader.out), tuple(reader.values.items()), written_text(pieces)
+    )
     return bound, tuple(reader.refusals)
