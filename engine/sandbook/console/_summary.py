@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from pathlib import PurePath
 
 from sandbook.api import JSON
@@ -142,7 +143,13 @@ def _kept(report: Report) -> list[str]:
         return []
     more = len(files) - _FILES
     names = ", ".join(files[:_FILES]) + (f" and {more} more" if more > 0 else "")
-    return [f"{names} in {report.artifacts_folder}"]
+    return [f"{names} in {_from_here(report.artifacts_folder)}"]
+
+
+def _from_here(folder: str) -> str:
+    """A path as short as it can be typed here."""
+    path, here = Path(folder), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else folder
 
 
 def _sandbox(box: SandboxReport, report: Report) -> str:
