@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-
 from tests.sandbook.confined import CPU_S, MEMORY, Confined
 from tests.sandbook.formatting_texts import books
 from tests.sandbook.hostile import HOSTILE

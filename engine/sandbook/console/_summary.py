@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from sandbook.api import JSON
 from sandbook.console._lines import Line, Signs, Span, Style
