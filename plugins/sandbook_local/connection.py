@@ -1,7 +1,8 @@
-"""The client's way to a supervisor: one connection for each request.
+"""The client's way to a supervisor: one connection for each request under way.
 
 A closed connection tells the supervisor that nobody waits any more, and the kernel
-holds back whoever sends faster than the other side reads.
+holds back whoever sends faster than the other side reads. One whose request came to
+its end is used again: to make one costs as much as to start a small program.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sandbook_local.inside.frames import Frame, Message
 from sandbook_local.inside.service import PROTOCOL
 
 _BUSY_PAUSE = 0.005
+_MOST_IDLE = 4
 _ENDED = (ConnectionResetError, BrokenPipeError)
 
 
@@ -71,10 +73,80 @@ class Connection:
         with contextlib.suppress(*_ENDED):
             self._channel.send(data, socket.MSG_NOSIGNAL)
 
+    def is_idle(self) -> bool:
+        """Whether the other side is there and has nothing to say."""
+        try:
+            self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False  # it hung up, or speaks out of turn
+
     def close(self) -> None:
         """Hang up."""
         self._reader.close()
         self._channel.close()
+
+
+class Line:
+    """Connections to one supervisor; those at rest are kept for the next request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._idle: list[Connection] = []
+        self._is_closed = False
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """A connection for one request, whose answer is read to its end here.
+
+        Raises:
+            Ended: The supervisor is gone.
+        """
+        connection = self._take() or Connection(await _dial(self.folder))
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+
+    async def request(
+        self, message: Message, *, descriptors: Sequence[int] = ()
+    ) -> Frame:
+        """Ask one thing; the caller owns the answer's descriptors. Raises `Ended`."""
+        async with self.connect() as connection:
+            await connection.send(self.ask(message), descriptors=descriptors)
+            return await connection.receive()
+
+    def ask(self, message: Message) -> Message:
+        """A request in the version that we speak, by somebody who stays."""
+        return {**ask(message), "stay": True}
+
+    def close(self) -> None:
+        """Hang up where nothing is under way."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def __del__(self) -> None:
+        """Who forgot to hang up is not to be warned of it."""
+        self.close()
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_idle():
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._is_closed or len(self._idle) >= _MOST_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ import anyio
 
 from sandbook.api import Captured, Chunk, ExecResult, SandboxRef, SignalName, StreamName
 from sandbook.errors import ConnectionLost, ProviderError, SandboxLost, UsageError
-from sandbook_local.connection import Connection, Ended, ask, connect, request
+from sandbook_local.connection import Connection, Ended, Line, ask, connect
 from sandbook_local.folders import is_alive
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Message
@@ -33,11 +33,11 @@ class LocalProcess:
     """A program, running or ended."""
 
     def __init__(
-        self, folder: Path, ref: SandboxRef, *, key: str, pid: int | None
+        self, line: Line, ref: SandboxRef, *, key: str, pid: int | None
     ) -> None:
         self.key = key
         self.pid = pid
-        self._folder = folder
+        self._line = line
         self._ref = ref
         self._stdin: int | None = None
         self._result: ExecResult | None = None
@@ -45,7 +45,7 @@ class LocalProcess:
 
     async def output(self, *, after: int = 0) -> AsyncIterator[Chunk]:
         """Chunks with `seq` above `after`, as they come; ends when the program does."""
-        async with self._ours("exec.output"), connect(self._folder) as connection:
+        async with self._ours("exec.output"), self._line.connect() as connection:
             await connection.send(self._ask("output", after=after))
             while True:
                 frame = await connection.receive()
@@ -61,8 +61,10 @@ class LocalProcess:
     async def reading(self) -> AsyncGenerator[Read]:
         """What reads its output piece by piece; a wait that is given up loses none."""
         try:
-            async with connect(self._folder) as connection:
-                await connection.send(self._ask("output", after=0))
+            # Not one that is used again: this reader may leave before the end.
+            async with connect(self._line.folder) as connection:
+                order: Message = {"do": "output", "key": self.key, "after": 0}
+                await connection.send(ask(order))
                 yield lambda: self._read(connection)
         except Ended as error:
             self.lost("exec.output", error)
@@ -102,7 +104,7 @@ class LocalProcess:
         if self._result is not None:
             self._drop_stdin()
             return self._result
-        async with self._ours("exec.wait"), connect(self._folder) as connection:
+        async with self._ours("exec.wait"), self._line.connect() as connection:
             await connection.send(self._ask("wait"))
             told = (await connection.receive()).message
             self._check(told, "exec.wait")
@@ -124,7 +126,7 @@ class LocalProcess:
 
     def lost(self, operation: str, cause: BaseException) -> NoReturn:
         """Raise the error for a connection that ended."""
-        raise lost(self._folder, self._ref, operation) from cause
+        raise lost(self._line.folder, self._ref, operation) from cause
 
     @asynccontextmanager
     async def _ours(self, operation: str) -> AsyncGenerator[None]:
@@ -148,7 +150,7 @@ class LocalProcess:
     async def _call(self, operation: str, do: str, **fields: str | int) -> Message:
         try:
             answer = (
-                await request(self._folder, {"do": do, "key": self.key, **fields})
+                await self._line.request({"do": do, "key": self.key, **fields})
             ).message
         except (Ended, frames.ProtocolError) as error:
             self.lost(operation, error)
@@ -160,7 +162,7 @@ class LocalProcess:
         if self._stdin is not None:
             return self._stdin
         try:
-            frame = await request(self._folder, {"do": "stdin", "key": self.key})
+            frame = await self._line.request({"do": "stdin", "key": self.key})
         except (Ended, frames.ProtocolError) as error:
             self.lost("exec.stdin", error)
         if not frame.descriptors:
@@ -181,7 +183,7 @@ class LocalProcess:
         )
 
     def _ask(self, do: str, **fields: str | int) -> Message:
-        return ask({"do": do, "key": self.key, **fields})
+        return self._line.ask({"do": do, "key": self.key, **fields})
 
     def _check(self, answer: Message, operation: str) -> None:
         if answer.get("error") == "ConnectionLost":

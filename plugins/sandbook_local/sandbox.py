@@ -43,7 +43,7 @@ from sandbook.errors import (
     UsageError,
 )
 from sandbook_local import dialling, folders
-from sandbook_local.connection import Ended, request
+from sandbook_local.connection import Ended, Line
 from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Frame, Message
@@ -71,6 +71,7 @@ class LocalSandbox:
             self.open_channel, ref=info.ref, home=home, workdir=workdir
         )
         self._folder = folder
+        self._line = Line(folder)
         self._forwards = Forwards(self._dial_port)
 
     async def start(self, request: ExecRequest) -> LocalProcess:
@@ -94,7 +95,7 @@ class LocalSandbox:
     async def _start_reading(
         self, request: ExecRequest, stdin: int | None
     ) -> LocalProcess:
-        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
+        process = LocalProcess(self._line, self.ref, key=request.key, pid=None)
         answer = await self._start("exec.start", _order(request), stdin)
         self._check_start(answer, request)
         process.pid = _pid(answer)
@@ -105,7 +106,7 @@ class LocalSandbox:
         answer = await self._call("exec.find", {"do": "find", "key": key})
         if answer.get("known") is not True:
             return None
-        return LocalProcess(self._folder, self.ref, key=key, pid=_pid(answer))
+        return LocalProcess(self._line, self.ref, key=key, pid=_pid(answer))
 
     async def extend(self, lifetime: float) -> datetime | None:
         """Live at least `lifetime` seconds from now; never shortens."""
@@ -124,6 +125,7 @@ class LocalSandbox:
         """Detach; the sandbox lives on, its forwarded ports are closed."""
         await self._forwards.aclose()
         await self.files.aclose()
+        self._line.close()
 
     async def open_channel(self) -> socket.socket:
         """A connection to a new file server inside."""
@@ -148,7 +150,7 @@ class LocalSandbox:
             tail=_TERMINAL_HISTORY,
         )
         self._refuse(wanted)
-        process = LocalProcess(self._folder, self.ref, key=request.key, pid=None)
+        process = LocalProcess(self._line, self.ref, key=request.key, pid=None)
         order = {**_order(wanted), "cols": request.cols, "rows": request.rows}
         answer = await self._start("pty", order)
         self._check_start(answer, wanted)
@@ -173,7 +175,7 @@ class LocalSandbox:
         key = answer.get("key")
         if not isinstance(key, str):
             return None
-        process = LocalProcess(self._folder, self.ref, key=key, pid=pid)
+        process = LocalProcess(self._line, self.ref, key=key, pid=pid)
         return LocalPty(process)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
@@ -302,7 +304,7 @@ class LocalSandbox:
         self, operation: str, message: Message, descriptors: list[int] | None = None
     ) -> Frame:
         try:
-            frame = await request(self._folder, message, descriptors=descriptors or ())
+            frame = await self._line.request(message, descriptors=descriptors or ())
         except (Ended, frames.ProtocolError) as error:
             raise lost(self._folder, self.ref, operation) from error
         refused = frame.message.get("error")

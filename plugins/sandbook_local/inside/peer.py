@@ -33,9 +33,11 @@ class Peer:
         self._outgoing: collections.deque[tuple[bytes, list[int]]] = collections.deque()
         self._pending = 0
         self._events = loop.READ
-        self._closing = False
+        self._finishing = False
         self.source: Callable[[], bytes | None] | None = None
+        self.when_done: list[Callable[[], None]] = []
         self.when_closed: list[Callable[[], None]] = []
+        self.stays = False
         self.is_open = True
         channel.setblocking(False)
         lp.watch(channel.fileno(), loop.READ, self._on_event)
@@ -53,8 +55,8 @@ class Peer:
         self.flush()
 
     def finish(self) -> None:
-        """Close once everything is sent."""
-        self._closing = True
+        """Close once everything is sent, or wait for more if the client stays."""
+        self._finishing = True
         self.flush()
 
     def flush(self) -> None:
@@ -80,7 +82,15 @@ class Peer:
         for _, descriptors in self._outgoing:
             frames.Frame({}, b"", descriptors).close()
         self._channel.close()
+        self._be_done()
         for call in self.when_closed:
+            call()
+
+    def _be_done(self) -> None:
+        self.source = None
+        self._finishing = False
+        calls, self.when_done = self.when_done, []
+        for call in calls:
             call()
 
     def _fill(self) -> None:
@@ -110,9 +120,11 @@ class Peer:
         return True
 
     def _await_room(self) -> None:
-        if not self._outgoing and self._closing:
-            self.close()
-            return
+        if not self._outgoing and self._finishing:
+            if not self.stays:
+                self.close()
+                return
+            self._be_done()
         events = loop.READ | (loop.WRITE if self._outgoing else 0)
         if events != self._events:
             self._events = events

@@ -1,7 +1,8 @@
 """What clients may ask of a supervisor, and what it answers.
 
-One request a connection. The first frame names the version of this protocol; an
-answer holds `error` (the name of a class of `sandbook.errors`) when it was refused.
+One request at a time on a connection, which is closed after it unless the request
+says `stay`. Each names the version of this protocol; an answer holds `error` (the
+name of a class of `sandbook.errors`) when it was refused.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Feed:
             older.replace()
         self._command.consumer = self
         self._peer.source = self._pull
-        self._peer.when_closed.append(self._leave)
+        self._peer.when_done.append(self._leave)
         self.advance()
 
     def replace(self) -> None:
@@ -111,6 +112,7 @@ class Service:
     def serve(self, peer: Peer, frame: Frame) -> None:
         """Answer one request."""
         message = frame.message
+        peer.stays = message.get("stay") is True
         if message.get("api") != PROTOCOL:
             text = f"this sandbox speaks version {PROTOCOL}, not {message.get('api')!r}"
             _refuse(peer, "Unsupported", text)
