@@ -6,6 +6,8 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.cli.calls import Cli, bare_plugin, finish, interrupt, wait_until
 
 SLOW = """
@@ -20,6 +22,7 @@ STUBBORN = """
 """
 
 
+@pytest.mark.language("§8 code 130")
 def test_ctrl_c_runs_finally_and_teardown_and_exits_130(cli: Cli) -> None:
     process = cli.start("run", cli.book(SLOW))
     cli.wait_for_event("step.attached")

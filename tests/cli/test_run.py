@@ -45,6 +45,7 @@ def valid(report: dict[str, Any]) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.language("§8 code 0")
 def test_a_run_is_told_line_by_line(cli: Cli) -> None:
     called = cli("run", cli.book(HELLO))
     assert (called.code, stable(called.out), called.err) == (0, TOLD, "")
@@ -148,6 +149,7 @@ ASKING = """
 """
 
 
+@pytest.mark.language("§1 secrets")
 def test_a_missing_secret_is_told_with_both_ways_to_give_it(cli: Cli) -> None:
     called = cli("run", cli.book(ASKING))
     assert called.code == 2
@@ -157,6 +159,7 @@ def test_a_missing_secret_is_told_with_both_ways_to_give_it(cli: Cli) -> None:
     )
 
 
+@pytest.mark.language("§1 secrets")
 def test_a_secret_too_short_to_be_masked_is_refused_unshown(cli: Cli) -> None:
     called = cli("run", cli.book(ASKING), env={"TOKEN": "xQ9"})
     assert called.code == 2
@@ -264,6 +267,7 @@ def test_a_provider_without_isolation_needs_the_literal_flag(cli: Cli) -> None:
 # Exit codes one by one; 0 and 130 are elsewhere.
 
 
+@pytest.mark.language("§8 code 1")
 def test_exit_1_a_step_failed(cli: Cli) -> None:
     called = cli("run", cli.book("steps: [{command: exit 3}]"))
     assert called.code == 1
@@ -271,6 +275,7 @@ def test_exit_1_a_step_failed(cli: Cli) -> None:
     assert "exit code 3" in called.out
 
 
+@pytest.mark.language("§8 code 2")
 def test_exit_2_the_file_is_wrong(cli: Cli) -> None:
     called = cli("run", cli.book("steps: [{comand: x}]"))
     assert (called.code, called.out) == (2, "")
@@ -278,6 +283,7 @@ def test_exit_2_the_file_is_wrong(cli: Cli) -> None:
     assert called.err.endswith("\n1 problem; nothing ran\n")
 
 
+@pytest.mark.language("§8 code 3")
 def test_exit_3_no_provider_could_be_used(cli: Cli) -> None:
     bare_plugin(cli, credentials=("BARE_KEY",))
     called = cli("run", cli.book(HELLO), "--provider", "bare")
@@ -285,12 +291,14 @@ def test_exit_3_no_provider_could_be_used(cli: Cli) -> None:
     assert "BARE_KEY is not set" in called.out + called.err
 
 
+@pytest.mark.language("§8 code 4")
 def test_exit_4_the_runs_own_timeout_ended_it(cli: Cli) -> None:
     called = cli("run", cli.book("timeout: 1s\nsteps: [{command: sleep 60}]"))
     assert called.code == 4
     assert "ran out of time" in called.out
 
 
+@pytest.mark.language("§8 code 5")
 def test_exit_5_all_passed_but_a_teardown_failed(cli: Cli) -> None:
     bare_plugin(
         cli,
@@ -308,6 +316,7 @@ def test_exit_5_all_passed_but_a_teardown_failed(cli: Cli) -> None:
     assert "not today" in called.out
 
 
+@pytest.mark.language("§8 code 70")
 def test_exit_70_a_fault_of_a_plugin(cli: Cli) -> None:
     bare_plugin(
         cli,
@@ -325,6 +334,7 @@ def test_exit_70_a_fault_of_a_plugin(cli: Cli) -> None:
     assert "ZeroDivisionError: odd" in trace.read_text()
 
 
+@pytest.mark.language("§8 several files")
 def test_of_several_files_the_worst_code_counts_and_all_run(cli: Cli) -> None:
     red = cli.book("name: Red\nsteps: [{command: exit 1}]", "red.yaml")
     late = cli.book(

@@ -104,6 +104,7 @@ def test_values_of_other_types_are_bound_as_the_language_writes_them(run: Runs) 
         ("${{ inputs.long }}", "over 128 KiB"),
     ],
 )
+@pytest.mark.language("§3 refused: 128 KiB", "§3 refused: NUL")
 def test_what_no_program_can_be_given_fails_the_step_with_the_remedy(
     run: Runs, command: str, value: str, words: str
 ) -> None:

@@ -102,6 +102,7 @@ def _outputs(ran: Ran) -> list[Path]:
     return list((ran.folder / "output").iterdir())
 
 
+@pytest.mark.language("§4 timeout")
 def test_a_step_that_reaches_its_timeout_fails_and_keeps_its_output(run: Runs) -> None:
     ran = run("""
         steps:
@@ -113,6 +114,7 @@ def test_a_step_that_reaches_its_timeout_fails_and_keeps_its_output(run: Runs) -
     assert ran.results("steps[0]")["stdout"] == "before\n"
 
 
+@pytest.mark.language("§1 timeout")
 def test_the_runs_own_timeout_ends_it_with_4_after_finally(run: Runs) -> None:
     ran = run("""
         timeout: 1s
@@ -266,6 +268,7 @@ def test_no_provider_ends_with_3_and_says_why(run: Runs) -> None:
     assert "isolation microvm" in (ran.report.cause or "")
 
 
+@pytest.mark.language("§1 artifacts")
 def test_artifacts_are_kept_also_after_a_failure(run: Runs) -> None:
     ran = run("""
         artifacts: [out/a.txt, "logs/*.log"]
@@ -313,6 +316,7 @@ def test_an_artifact_that_is_missing_fails_a_green_run(run: Runs) -> None:
     assert "out/a.txt" in (ran.report.cause or "")
 
 
+@pytest.mark.language("§1 outputs")
 def test_outputs_are_computed_when_all_steps_have_passed(run: Runs) -> None:
     ran = run("""
         steps:

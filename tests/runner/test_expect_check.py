@@ -89,7 +89,7 @@ def test_the_last_failure_of_a_check_is_told_with_how_often_it_looked(
         ("{step: server, output: 'GET /'}", "output should contain 'GET /'"),
     ],
 )
-@pytest.mark.language("§6 check http", "§6 check step", "§6 command ready")
+@pytest.mark.language("§6 check http", "§6 check step", "§6 command ready", "§5 status")
 def test_a_check_asks_from_inside_the_sandbox(
     run: Runs, free_tcp_port: int, check: str, told: str | None
 ) -> None:

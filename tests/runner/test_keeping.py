@@ -119,6 +119,7 @@ def test_an_artifact_behind_a_link_that_leaves_the_folder_is_a_failure(
     assert not kept.exists() or not any(kept.rglob("passwd"))
 
 
+@pytest.mark.language("§1 outputs")
 def test_outputs_are_in_the_report_with_their_types(run: Runs) -> None:
     ran = run("""
         steps: [{id: a, command: "echo '[1, true]'"}]
@@ -140,6 +141,7 @@ def test_an_output_that_cannot_be_computed_fails_the_run_and_names_it(
     assert "output 'bad': " in (ran.report.cause or "")
 
 
+@pytest.mark.language("§1 setup")
 def test_setup_runs_first_and_a_failure_in_it_stops_the_steps(run: Runs) -> None:
     ran = run("""
         setup: [{id: made, command: echo set > up}]

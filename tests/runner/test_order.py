@@ -7,6 +7,7 @@ import pytest
 from tests.runner.conftest import Runs
 
 
+@pytest.mark.language("§1 steps")
 def test_steps_run_from_top_to_bottom_in_one_sandbox(run: Runs) -> None:
     ran = run("""
         steps:
@@ -31,6 +32,7 @@ def test_the_first_failure_stops_the_steps_after_it(run: Runs) -> None:
     assert ran.step("steps[1]").status == "pending"
 
 
+@pytest.mark.language("§1 finally")
 def test_every_finally_step_runs_also_after_one_of_them_failed(run: Runs) -> None:
     ran = run("""
         steps:
@@ -54,6 +56,7 @@ def test_finally_fails_a_run_whose_steps_passed(run: Runs) -> None:
     assert ran.code == 1
 
 
+@pytest.mark.language("§1 finally")
 def test_finally_is_skipped_where_its_sandbox_was_never_made(run: Runs) -> None:
     ran = run("""
         steps:
@@ -66,6 +69,7 @@ def test_finally_is_skipped_where_its_sandbox_was_never_made(run: Runs) -> None:
     assert "sandbox.created" not in ran.names()
 
 
+@pytest.mark.language("§4 if")
 def test_a_step_whose_condition_is_false_is_skipped_and_no_failure(run: Runs) -> None:
     ran = run("""
         inputs: {deploy: {type: boolean, default: false}}
@@ -79,6 +83,7 @@ def test_a_step_whose_condition_is_false_is_skipped_and_no_failure(run: Runs) ->
     assert ran.step("steps[0]").status == "skipped"
 
 
+@pytest.mark.language("§4 allow_failure")
 def test_a_failure_that_is_allowed_is_shown_and_does_not_count(run: Runs) -> None:
     ran = run("""
         steps:
@@ -91,6 +96,7 @@ def test_a_failure_that_is_allowed_is_shown_and_does_not_count(run: Runs) -> Non
     assert ran.report.totals.allowed == 1
 
 
+@pytest.mark.language("§4 retry")
 def test_retry_gives_further_tries_with_new_keys_and_the_last_result(run: Runs) -> None:
     ran = run("""
         steps:
@@ -104,6 +110,7 @@ def test_retry_gives_further_tries_with_new_keys_and_the_last_result(run: Runs) 
     assert len(set(keys)) == len(keys) == 4
 
 
+@pytest.mark.language("§4 retry")
 def test_retry_ends_with_the_failure_of_the_last_try(run: Runs) -> None:
     ran = run("""
         steps:
@@ -114,6 +121,7 @@ def test_retry_ends_with_the_failure_of_the_last_try(run: Runs) -> None:
     assert [a.code for a in ran.step("steps[0]").attempts] == [9, 9]
 
 
+@pytest.mark.language("§4 retry: map")
 def test_retry_leaves_failures_alone_that_it_does_not_name(run: Runs) -> None:
     ran = run("""
         steps:
@@ -123,6 +131,7 @@ def test_retry_leaves_failures_alone_that_it_does_not_name(run: Runs) -> None:
     assert len(ran.step("steps[0]").attempts) == 1
 
 
+@pytest.mark.language("§4 for_each: list", "§4 results: each", "§3 item")
 def test_for_each_runs_an_item_after_the_other_and_keeps_their_order(run: Runs) -> None:
     ran = run("""
         steps:
@@ -140,6 +149,7 @@ def test_for_each_runs_an_item_after_the_other_and_keeps_their_order(run: Runs) 
     ]
 
 
+@pytest.mark.language("§4 name")
 def test_env_and_name_of_a_repeated_step_may_use_its_item(run: Runs) -> None:
     ran = run("""
         steps:
@@ -173,6 +183,7 @@ def test_a_repeated_step_inside_another_has_its_own_item(run: Runs) -> None:
     assert shown == [b"a", b"a1", b"a2", b"b", b"b1", b"b2"]
 
 
+@pytest.mark.language("§4 for_each: first failure")
 def test_the_first_item_that_fails_stops_the_rest(run: Runs) -> None:
     ran = run("""
         steps:
@@ -183,6 +194,7 @@ def test_the_first_item_that_fails_stops_the_rest(run: Runs) -> None:
     assert len(ran.step("steps[0]").children) == 2
 
 
+@pytest.mark.language("§4 for_each: empty")
 def test_for_each_over_nothing_is_a_skip(run: Runs) -> None:
     ran = run("""
         steps:
@@ -193,6 +205,7 @@ def test_for_each_over_nothing_is_a_skip(run: Runs) -> None:
     assert ran.step("steps[0]").status == "skipped"
 
 
+@pytest.mark.language("§4 limit")
 def test_items_run_side_by_side_up_to_the_limit(run: Runs) -> None:
     # Each item waits for the other's file: one after the other would never end.
     ran = run("""
@@ -207,6 +220,7 @@ def test_items_run_side_by_side_up_to_the_limit(run: Runs) -> None:
     assert ran.code == 0
 
 
+@pytest.mark.language("§4 in")
 def test_two_sandboxes_are_strangers(run: Runs) -> None:
     ran = run("""
         steps:
@@ -268,6 +282,7 @@ def test_keep_leaves_the_sandbox_alive(run: Runs) -> None:
         ("{stderr: {equals: ''}}", True),
     ],
 )
+@pytest.mark.language("§4 expect", "§5 stdout stderr output text")
 def test_expectations_judge_what_a_command_gave(
     run: Runs, expect: str, *, holds: bool
 ) -> None:
@@ -279,6 +294,7 @@ def test_expectations_judge_what_a_command_gave(
     assert (ran.code == 0) is holds
 
 
+@pytest.mark.language("§5 exit")
 def test_expecting_an_exit_code_replaces_the_check_for_zero(run: Runs) -> None:
     ran = run("""
         steps:
@@ -290,6 +306,7 @@ def test_expecting_an_exit_code_replaces_the_check_for_zero(run: Runs) -> None:
     assert ran.code == 0
 
 
+@pytest.mark.language("§4 save")
 def test_saved_values_are_the_first_group_of_a_match(run: Runs) -> None:
     ran = run("""
         steps:
@@ -301,6 +318,7 @@ def test_saved_values_are_the_first_group_of_a_match(run: Runs) -> None:
     assert ran.code == 0, ran.report.cause
 
 
+@pytest.mark.language("§4 save")
 def test_a_value_that_matches_nothing_fails_the_step(run: Runs) -> None:
     ran = run("""
         steps:

@@ -44,6 +44,7 @@ def test_a_search_without_end_is_given_up(pattern: str) -> None:
     assert time.monotonic() - begun < LIMIT_S + 30
 
 
+@pytest.mark.language("§5 matches: 5 s")
 def test_an_expectation_that_searches_without_end_fails_in_words() -> None:
     async def call() -> tuple[str, ...]:
         return await unmet(

@@ -292,6 +292,7 @@ def test_what_is_not_of_the_language_is_refused_where_it_stands(
         "secrets.A is defined",
     ],
 )
+@pytest.mark.language("§3 secrets.X")
 def test_a_secret_stands_alone(source: str) -> None:
     with pytest.raises(ExpressionSyntaxError, match="a secret stands alone") as caught:
         parse(source, HERE)
@@ -326,11 +327,13 @@ def test_the_steps_a_value_uses_are_known_beforehand() -> None:
         ("${{ 1.5 }} ${{ 'é' }}", "1.5 é"),
     ],
 )
+@pytest.mark.language("§3 in a text")
 def test_a_text_with_expressions_is_a_text(text: str, value: str) -> None:
     assert evaluate(Template(pieces(text), "free"), Scope({"inputs": INPUTS})) == value
 
 
 @pytest.mark.parametrize("source", ["inputs.n", "inputs.yes", "inputs.items"])
+@pytest.mark.language("§3 keeps its type")
 def test_an_expression_alone_keeps_its_type_unless_a_text_is_needed(
     source: str,
 ) -> None:
@@ -377,6 +380,7 @@ def test_a_value_that_does_not_fit_its_place_fails_the_step(
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, [], {}])
+@pytest.mark.language("§3 if and check")
 def test_a_condition_is_true_or_false_and_nothing_else(value: JSON) -> None:
     condition = Template((parse("x", HERE),), "free")
     assert evaluate_condition(condition, Scope({"x": True})) is True

@@ -32,6 +32,7 @@ ALL = declaring(
 )
 
 
+@pytest.mark.language("§1 inputs")
 def test_defaults_have_the_type_of_their_input() -> None:
     assert resolve_inputs(ALL, {"who": "x"}) == {
         "who": "x",
@@ -57,6 +58,13 @@ def test_defaults_have_the_type_of_their_input() -> None:
         ("code", "XYZ", "XYZ"),
     ],
 )
+@pytest.mark.language(
+    "§1 inputs: string",
+    "§1 inputs: integer",
+    "§1 inputs: number",
+    "§1 inputs: boolean",
+    "§1 inputs: choice",
+)
 def test_a_text_that_is_given_becomes_the_type(
     name: str, text: str, value: JSON
 ) -> None:
@@ -79,6 +87,13 @@ def test_a_text_that_is_given_becomes_the_type(
         ("code", "ABCD", "must match the pattern [A-Z]{3}", "-i code=VALUE"),
     ],
 )
+@pytest.mark.language(
+    "§1 inputs: integer",
+    "§1 inputs: number",
+    "§1 inputs: boolean",
+    "§1 inputs: choice",
+    "§1 inputs: string",
+)
 def test_a_text_that_does_not_fit_is_refused(
     name: str, text: str, told: str, remedy: str
 ) -> None:
@@ -89,6 +104,7 @@ def test_a_text_that_does_not_fit_is_refused(
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.language("§1 inputs")
 def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         resolve_inputs(ALL, {"count": "x", "whoo": "y"})
@@ -141,6 +157,7 @@ def test_a_python_value_of_another_type_is_refused(
     assert told in str(caught.value)
 
 
+@pytest.mark.language("§1 inputs: file")
 def test_a_file_that_is_given_becomes_absolute_and_may_be_anywhere(
     tmp_path: Path,
 ) -> None:
@@ -156,6 +173,7 @@ def test_a_file_that_is_given_becomes_absolute_and_may_be_anywhere(
         resolve_inputs(ALL, {"who": "x", "file": ""})
 
 
+@pytest.mark.language("§1 inputs: file")
 def test_a_default_file_must_be_there_and_inside_the_project(tmp_path: Path) -> None:
     inside = replace(ALL, folder=tmp_path, project=tmp_path)
     (tmp_path / "reading.py").touch()

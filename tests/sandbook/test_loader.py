@@ -79,6 +79,7 @@ def test_without_a_project_local_paths_stay_in_the_folder(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "text", ["3.10", "NO", "0644", "22:22", "on", "2026-09", "~", "null", "1e3", "True"]
 )
+@pytest.mark.language("§2 texts")
 def test_texts_are_as_written(text: str) -> None:
     top = f"env:\n  A: {text}\n"
     runbook = load(f"runbook: 1\n{top}steps:\n  - command: [ls, {text}]\n", VERBS)
@@ -107,6 +108,7 @@ def test_texts_are_as_written(text: str) -> None:
         ("[1, a, {b: 2}]", (1, "a", {"b": 2})),
     ],
 )
+@pytest.mark.language("§2 free values")
 def test_free_values_have_the_types_of_yaml_1_2(written: str, value: Value) -> None:
     found = step(f"  - run_code: x\n    with:\n      a: {written}\n").args["with"]
     assert found == {"a": value}
@@ -119,6 +121,7 @@ def test_free_values_have_the_types_of_yaml_1_2(written: str, value: Value) -> N
         *("1.50", "9" * 400, "0.1" + "0" * 20, "-0"),
     ],
 )
+@pytest.mark.language("§2 free values")
 def test_a_number_that_would_not_come_back_is_refused_in_a_free_place(
     written: str,
 ) -> None:
@@ -159,6 +162,9 @@ def test_words_that_only_some_yaml_tools_convert_are_refused(written: str) -> No
         "${{ inputs.a }}: b",
         "# in: ${{ 'a #b' }}"[2:],
     ],
+)
+@pytest.mark.language(
+    "§2 lines of text: the rest of the line", "§2 lines of text: first characters"
 )
 def test_a_line_of_text_takes_the_rest_of_its_line(line: str) -> None:
     top = "runbook: 1\ninputs: {a: {default: x}}\n"
@@ -228,6 +234,7 @@ def test_a_text_may_go_on_over_lines_and_blocks_keep_theirs() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "description"])
+@pytest.mark.language("§2 lines of text: ` #` kept")
 def test_a_hash_in_a_line_is_kept_with_one_warning(key: str) -> None:
     text = f"runbook: 1\n{key}: a #1\nsteps:\n  - command: ls # all\n    if: true # x\n"
     with pytest.raises(RunbookError):
@@ -239,6 +246,7 @@ def test_a_hash_in_a_line_is_kept_with_one_warning(key: str) -> None:
     assert (warning.code, warning.at.line, warning.severity) == ("SB108", 2, "warning")
 
 
+@pytest.mark.language("§2 lines of text: ` #` refused")
 def test_a_hash_in_a_line_that_is_typed_or_looked_for_is_refused() -> None:
     text = "runbook: 1\nsteps:\n  - pty: x\n    script:\n      - see: Issue #5\n"
     assert problems_of(text, VERBS) == [
@@ -248,6 +256,7 @@ def test_a_hash_in_a_line_that_is_typed_or_looked_for_is_refused() -> None:
     assert load(quoted, VERBS).steps[0].args["script"] == ({"see": "Issue #5"},)
 
 
+@pytest.mark.language("§3 free inside", "§3 the other kind of quote")
 def test_expressions_may_hold_what_yaml_would_read() -> None:
     top = "inputs: {a: {default: x}}\n"
     lines = (
@@ -274,11 +283,13 @@ def test_expressions_may_hold_what_yaml_would_read() -> None:
         ("a{{b}}", "a{{b}}"),
     ],
 )
+@pytest.mark.language("§3 $${{")
 def test_two_dollars_are_a_plain_one(written: str, text: str) -> None:
     found = step(f"  - write: x\n    content: {written}\n").args["content"]
     assert evaluate(found, Scope()) == text
 
 
+@pytest.mark.language("§3 a block is text")
 def test_an_expression_in_a_block_is_text_with_its_line_end() -> None:
     found = steps(
         "  - run_code: x\n    with:\n      a: |\n        ${{ 1 }}\n      b: ${{ 1 }}\n"
@@ -293,6 +304,7 @@ def test_private_characters_do_not_make_expressions() -> None:
     assert text.args["content"] == "\U00100000\U00100001\U00100001\U00101001 \ue0b0"
 
 
+@pytest.mark.language("§2 aliases and <<")
 def test_aliases_and_merges_are_followed() -> None:
     found = steps(
         "  - &first\n    command: &c echo\n    env: &e {A: 1, B: 2}\n"
@@ -339,6 +351,7 @@ def test_keys_of_a_step_have_their_types() -> None:
     assert evaluate(found.condition, Scope()) is True
 
 
+@pytest.mark.language("§1 finally", "§4 timeout")
 def test_the_time_limit_is_that_of_the_verb_the_list_or_the_step() -> None:
     runbook = load(
         "runbook: 1\ntimeout: none\nsteps:\n  - parallel: [{command: x}]\n"

@@ -32,6 +32,7 @@ BOMB = "".join(
     ],
     ids=["bytes", "levels", "many levels", "bomb", "cycle", "values", "key"],
 )
+@pytest.mark.language("§2 refused: 1 MiB", "§2 refused: 100,000 values")
 def test_what_is_too_large_or_goes_round_is_refused(text: str, expected: str) -> None:
     begun = time.process_time()
     assert any(one.startswith(expected) for one in problems_of(text, VERBS))

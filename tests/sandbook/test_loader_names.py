@@ -56,6 +56,7 @@ def of_text(source: str) -> list[str]:
         "steps['a']['exit']",
     ],
 )
+@pytest.mark.language("§3 known beforehand", "§3 steps.ID.FIELD")
 def test_names_that_exist_may_be_used(source: str) -> None:
     assert of_text(source) == []
 
@@ -94,6 +95,9 @@ def test_names_that_exist_may_be_used(source: str) -> None:
         ("secrets.OTHER", "SB302 there is no secret 'OTHER'"),
     ],
 )
+@pytest.mark.language(
+    "§3 known beforehand", "§3 steps.ID.FIELD", "§3 secrets.X", "§3 inputs.X"
+)
 def test_names_that_do_not_exist_are_told(source: str, told: str) -> None:
     assert of_text(source) == [told]
 
@@ -113,6 +117,7 @@ def test_the_place_is_that_of_the_wrong_word() -> None:
         "  - pty: x\n    script: [{secret: '${{ secrets.TOKEN }}'}]\n",
     ],
 )
+@pytest.mark.language("§3 places of secrets")
 def test_a_secret_may_stand_where_it_is_bound(lines: str) -> None:
     assert of(lines) == []
 
@@ -130,16 +135,19 @@ def test_a_secret_may_stand_where_it_is_bound(lines: str) -> None:
         "outputs: {a: '${{ secrets.TOKEN }}'}\n",
     ],
 )
+@pytest.mark.language("§3 places of secrets")
 def test_a_secret_may_stand_nowhere_else(lines: str) -> None:
     assert of(lines) == ["SB306 the secret 'TOKEN' cannot stand here"]
 
 
+@pytest.mark.language("§3 places of secrets")
 def test_a_secret_in_a_shell_text_is_refused() -> None:
     assert of("  - command: x ${{ secrets.TOKEN }}\n") == [
         "SB306 a secret cannot stand in a shell text"
     ]
 
 
+@pytest.mark.language("§3 steps.ID.FIELD")
 def test_a_result_can_be_used_only_below_its_step() -> None:
     lines = "  - command: echo ${{ steps.b.exit }}\n  - id: b\n    command: y\n"
     assert of(lines) == ["SB304 the step 'b' has no result yet when this is needed"]
@@ -151,6 +159,7 @@ def test_a_step_cannot_use_its_own_result() -> None:
     assert of(lines) == [told]
 
 
+@pytest.mark.language("§3 steps.ID.FIELD: not of a sibling")
 def test_siblings_in_parallel_do_not_see_each_other_and_steps_below_see_all() -> None:
     lines = (
         "  - parallel:\n      - {id: p, command: x}\n"
@@ -169,6 +178,7 @@ def test_steps_in_order_inside_another_see_those_above() -> None:
     assert of(lines) == []
 
 
+@pytest.mark.language("§3 early places")
 def test_finally_sees_every_step_and_setup_only_inputs() -> None:
     assert of("finally: [{command: 'x ${{ steps.a.exit }}'}]\n") == []
     assert of("setup: [{command: 'x ${{ inputs.who }} ${{ env.SHARED }}'}]\n") == [
@@ -176,6 +186,7 @@ def test_finally_sees_every_step_and_setup_only_inputs() -> None:
     ]
 
 
+@pytest.mark.language("§3 item")
 def test_item_exists_in_a_loop_and_in_what_is_inside_it() -> None:
     loop = "    for_each: [1]\n"
     assert of(f"  - command: x ${{{{ item }}}}\n    if: item != '2'\n{loop}") == []
@@ -185,6 +196,7 @@ def test_item_exists_in_a_loop_and_in_what_is_inside_it() -> None:
     ]
 
 
+@pytest.mark.language("§3 env.X")
 def test_the_environment_of_a_step_is_its_own_and_the_shared_one() -> None:
     lines = "  - command: x ${{ env.OWN }}\n    env: {OWN: '${{ env.SHARED }}'}\n"
     assert of(lines) == []
@@ -193,6 +205,7 @@ def test_the_environment_of_a_step_is_its_own_and_the_shared_one() -> None:
     ]
 
 
+@pytest.mark.language("§3 early places")
 def test_shared_environment_and_sandbox_use_inputs_only() -> None:
     text = TOP.replace(
         "{SHARED: a}", "{SHARED: '${{ inputs.who }} ${{ steps.a.exit }}'}"
@@ -204,6 +217,7 @@ def test_shared_environment_and_sandbox_use_inputs_only() -> None:
     ]
 
 
+@pytest.mark.language("§4 id", "§8 place: the second one")
 def test_equal_ids_are_told_at_the_second() -> None:
     text = TOP + "  - id: a\n    command: x\nfinally: [{id: a, command: y}]\n"
     told = "the id 'a' is taken by the step in line 6"
@@ -218,6 +232,7 @@ def test_nothing_is_said_about_uses_of_a_step_that_cannot_be_read() -> None:
 TWO = "  - create: {as: one}\n  - create: {as: two}\n"
 
 
+@pytest.mark.language("§4 in")
 def test_with_several_sandboxes_each_step_says_which() -> None:
     told = "SB214 the file has several sandboxes, and this step does not say which"
     text = f"runbook: 1\nsteps:\n{TWO}  - command: x\n  - command: y\n    in: two\n"
@@ -258,6 +273,7 @@ def test_a_step_in_a_sandbox_that_is_known_is_fine(lines: str) -> None:
 @pytest.mark.parametrize(
     "step", ["{create: }", "{command: x, background: true}", "{teardown: }"]
 )
+@pytest.mark.language("§1 setup")
 def test_setup_starts_nothing_that_lives_on(step: str) -> None:
     found = problems_of(
         f"runbook: 1\nsetup: [{step}]\nsteps: [{{command: x}}]\n", VERBS

@@ -48,11 +48,13 @@ def test_a_line_of_a_script_may_be_any_text_as_the_item_of_a_list(
 
 
 @pytest.mark.parametrize("key", ["see", "enter"])
+@pytest.mark.language("§2 lines of text: ` #` refused")
 def test_a_hash_in_a_line_of_a_script_is_refused(key: str) -> None:
     column = len(f"      - {key}: ") + 1
     assert codes(f"{SCRIPT}      - {key}: a #b\n") == [f"SB109 6:{column}"]
 
 
+@pytest.mark.language("§2 lines of text: `[` starts a list for command")
 def test_a_list_begins_with_a_bracket_behind_command_and_pty_alone() -> None:
     assert step("  - command: [a, b]\n").args["command"] == ("a", "b")
     assert step("  - pty: [a]\n    script: [{see: x}]\n").args["pty"] == ("a",)
@@ -61,6 +63,7 @@ def test_a_list_begins_with_a_bracket_behind_command_and_pty_alone() -> None:
 
 
 @pytest.mark.parametrize("written", ["'a' b", '"a": b', "'a'b", '"a" #b: c'])
+@pytest.mark.language("§2 lines of text: quotes")
 def test_a_value_that_starts_with_a_quote_ends_with_it(written: str) -> None:
     text = f"{TOP}  - command: x\n    name: {written}\n"
     if written.endswith("c"):
@@ -70,6 +73,7 @@ def test_a_value_that_starts_with_a_quote_ends_with_it(written: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: b", "a, b: c", "[a", "*a"])
+@pytest.mark.language("§2 lines of text: not inside { } and [ ]")
 def test_no_line_is_taken_inside_braces(text: str) -> None:
     assert problems_of(f"{TOP}  - {{command: x, name: {text}}}\n", VERBS)
     assert codes(f"{TOP}  - {{command: x, name: '{text}'}}\n") == []
@@ -99,6 +103,7 @@ def test_a_hash_in_an_expression_is_none_of_the_line() -> None:
         (">\n      a\n      b\x85c\n", "a b\x85c\n"),
     ],
 )
+@pytest.mark.language("§2 several lines")
 def test_nothing_is_added_to_a_block_or_trimmed(written: str, expected: str) -> None:
     assert content(written) == expected
 
@@ -155,6 +160,7 @@ def test_an_expression_ends_where_its_text_does_in_any_quotes(
         "content: ${{ inputs.a\n      }}",
     ],
 )
+@pytest.mark.language("§3 one line")
 def test_an_expression_without_an_end_is_told_where_it_begins(line: str) -> None:
     at = f"SB308 5:{line.index('${{') + 5}"
     assert at in codes(f"{TOP}  - write: x\n    {line}\n")

@@ -67,6 +67,7 @@ def streamed(masker: Masker, data: bytes, cuts: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.language("§3 masked forms")
 def test_a_secret_is_hidden_in_each_form_that_tools_make_of_it(
     form: Callable[[str], str],
 ) -> None:
@@ -219,6 +220,7 @@ def test_the_longer_of_two_secrets_that_begin_alike_is_hidden_whole() -> None:
     assert streamed(masker, b"token-long token", [5, 8]) == b"*** ***"
 
 
+@pytest.mark.language("§3 masked forms")
 def test_lines_of_a_secret_are_hidden_but_not_its_short_ones() -> None:
     masker = Masker({"KEY": "first line\nab\nlast line\n"})
     assert masker.text("first line|ab|last line") == "***|ab|***"

@@ -44,6 +44,7 @@ BEYOND: Mapping[str, str] = {
 MORE_BEYOND: Mapping[str, str] = {
     "check_step": "which key is missing depends on others",
     "free_values_that_could_be_two": "whether a value was quoted is not seen",
+    "in_braces_no_space_before_a_brace": "some readers of YAML take it as meant",
     "use_of_a_broken_one": "the mistake is in another file",
     "write_base64": "an empty text is nothing to a reader of YAML",
 }

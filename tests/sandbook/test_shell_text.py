@@ -143,6 +143,14 @@ def run(shell: str, script: BoundShell, folder: Path) -> str:
         for name, shape in shapes.items()
     ],
 )
+@pytest.mark.language(
+    "§3 bound: bare",
+    '§3 bound: in " "',
+    "§3 bound: in ' '",
+    "§3 bound: in $( )",
+    "§3 bound: comment",
+    "§3 bound: here-document",
+)
 def test_every_hostile_value_arrives_whole_and_runs_nothing(
     shell: str, script: str, expected: str, tmp_path: Path
 ) -> None:
@@ -186,6 +194,14 @@ def test_every_hostile_value_arrives_whole_and_runs_nothing(
         'echo "$((x[")"] + ${{ inputs.v }}))"',
     ],
 )
+@pytest.mark.language(
+    "§3 refused: <<'EOF'",
+    "§3 refused: backticks",
+    "§3 refused: $(( ))",
+    "§3 refused: $' '",
+    "§3 refused: inside ${…}",
+    "§3 refused: behind \\ or $",
+)
 def test_places_where_a_value_could_be_evaluated_are_refused(script: str) -> None:
     found = refused(script)
     assert found
@@ -217,6 +233,7 @@ def test_the_same_expression_is_one_variable() -> None:
     assert [name for name, _ in shell.values] == ["SANDBOOK_V1", "SANDBOOK_V2"]
 
 
+@pytest.mark.language("§3 bound: a list")
 def test_lists_and_maps_are_bound_as_json_and_stay_one_word(tmp_path: Path) -> None:
     script = bound("printf '<%s>' ${{ inputs.v }}", inputs={"v": ["a b", {"c": None}]})
     assert run("bash", script, tmp_path) == '<["a b", {"c": null}]>'

@@ -29,6 +29,7 @@ from sandbook.units import (
         ("1d1h1m1s1ms", 90_061.001),
     ],
 )
+@pytest.mark.language("§2 durations")
 def test_durations_are_read_as_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
@@ -51,6 +52,7 @@ def test_durations_are_read_as_seconds(text: str, seconds: float) -> None:
         ("1s\n", "'1s\\n' is not a duration: write it like 30s, 5m or 1h30m"),
     ],
 )
+@pytest.mark.language("§2 durations")
 def test_what_is_no_duration_is_refused_with_what_to_write(
     text: str, told: str
 ) -> None:
@@ -72,6 +74,7 @@ def test_what_is_no_duration_is_refused_with_what_to_write(
         ("2TB", 2 * 10**12),
     ],
 )
+@pytest.mark.language("§2 sizes")
 def test_sizes_are_read_as_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
@@ -79,6 +82,7 @@ def test_sizes_are_read_as_bytes(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     "text", ["512", "512 MB", "1Gb", "1kb", "-1MB", "", "MB", "0.3B"]
 )
+@pytest.mark.language("§2 sizes")
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"unit|is not a"):
         parse_size(text)
@@ -90,6 +94,7 @@ def test_a_size_larger_than_any_disk_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["80x24", "132x50"])
+@pytest.mark.language("§2 terminal sizes")
 def test_terminal_sizes_are_columns_and_rows(text: str) -> None:
     columns, rows = parse_terminal_size(text)
     assert f"{columns}x{rows}" == text

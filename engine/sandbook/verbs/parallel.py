@@ -26,6 +26,7 @@ SPEC = VerbSpec(
     },
     nested=("parallel",),
     timeout=None,
+    subjects=("file",),
     own_limit=True,
 )
 

@@ -38,6 +38,7 @@ SPEC = VerbSpec(
     },
     fields={"outputs": "its `outputs`, by name"},
     timeout=None,
+    subjects=("file",),
 )
 
 
