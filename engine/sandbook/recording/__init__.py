@@ -1,10 +1,25 @@
-"""Decides what of a terminal is kept for later: a recording, in asciicast v3.
+"""Decides what of a terminal is kept for later, and how it is read again.
 
-The format is https://docs.asciinema.org/manual/asciicast/v3/, so that other players
-show our recordings and ours shows theirs. What is typed is never recorded: of a
-secret it would be all there is.
+A recording is an asciicast of version 3
+(https://docs.asciinema.org/manual/asciicast/v3/), so that other players show ours and
+we show theirs; version 2 is read, too. What is typed is never recorded: of a secret
+it would be all there is.
 """
 
+from sandbook.recording._model import Event, Header, Recording
+from sandbook.recording._read import read, read_lines
 from sandbook.recording._recorder import Recorder
+from sandbook.recording._tame import Tame
+from sandbook.recording._write import as_v2, as_v3
 
-__all__ = ["Recorder"]
+__all__ = [
+    "Event",
+    "Header",
+    "Recorder",
+    "Recording",
+    "Tame",
+    "as_v2",
+    "as_v3",
+    "read",
+    "read_lines",
+]

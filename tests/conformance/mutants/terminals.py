@@ -278,3 +278,9 @@ class ShowsAlways(MutantPty):
 class TakesEveryHiddenTextForAPassword(MutantPty):
     async def echo(self) -> EchoState | None:
         return "hidden" if await super().echo() == "program" else await super().echo()
+
+
+@breaks("H115", base=LOCAL)
+class TakesAnyUser(_Asks):
+    def asked(self, request: PtyRequest) -> PtyRequest:
+        return dataclasses.replace(request, user=None)

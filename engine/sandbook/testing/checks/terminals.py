@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from sandbook.errors import FileMissing
+from sandbook.errors import FileMissing, Unsupported
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, skip
 from sandbook.testing._screen import Screen, open_pty, sitting_at, watch
@@ -229,3 +229,11 @@ async def what_becomes_of_typed_text_is_known(kit: Kit) -> None:
                 skip("it cannot tell")
             assert told == wanted
             await screen.types(b"\n")
+
+
+@check("H115", needs=["pty"], without=["exec.user"])
+async def no_terminal_of_another_user_is_opened(kit: Kit) -> None:
+    box = await kit.box()
+    with fails(Unsupported):
+        await open_pty(kit, box, "touch", "ran", user=kit.options.user)
+    assert (await kit.run(box, "test ! -e ran")).code == 0
