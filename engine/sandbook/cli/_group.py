@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "fmt": "Rewrite runbooks in their canonical form.",
         "runs": "List the runs of this computer, cancel or remove them.",
         "show": "Tell a run again.",
+        "play": "Play the recording of a terminal.",
         "shell": "Open a terminal in a sandbox that lives.",
         "sandboxes": "List the sandboxes that live, or end them.",
         "reap": "End what dead runs left behind.",
