@@ -38,6 +38,8 @@ _NATIVE = frozenset(
     }
 )
 
+_PYTHON = frozenset({"code.rich", "code.interrupt"})
+
 _SETTINGS_SCHEMA = MappingProxyType(
     {
         "type": "object",
@@ -86,8 +88,23 @@ def _enforced() -> frozenset[str]:
     return enforceable()
 
 
+@cache
+def _code() -> frozenset[str]:
+    """The languages of code cells, by what is installed here."""
+    if sys.platform != "linux":
+        return frozenset()
+    # As above.
+    from sandbook_local.languages import languages
+
+    found = frozenset(f"code.{language}" for language in languages())
+    return found | (
+        {"code.rich", "code.interrupt"} if "code.python" in found else set()
+    )
+
+
 def _capabilities(_settings: Settings) -> Capabilities:
-    return Capabilities(native=_NATIVE | _enforced(), isolation="process")
+    native = _NATIVE | _enforced() | _code()
+    return Capabilities(native=native, isolation="process")
 
 
 INFO = ProviderInfo(

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from sandbook.api import SandboxSpec
+from sandbook_local.inside.code import packages
 from sandbook_local.inside.plan import CODE
 
 HOME = "/home/user"
@@ -63,7 +64,7 @@ _FILES = (
     (_RESOLVER, ""),
     ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
 )  # fmt: skip
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Rows = list[list[str]]
 
@@ -71,7 +72,7 @@ Rows = list[list[str]]
 def environment(spec: SandboxSpec) -> dict[str, str]:
     """What every command of the sandbox finds set."""
     env = {
-        "PATH": f"{HOME}/.venv/bin:{_PATH}",
+        "PATH": f"{HOME}/.venv/bin:{PATH}",
         "HOME": HOME,
         "USER": "user",
         "LOGNAME": "user",
@@ -93,6 +94,7 @@ def read_only() -> tuple[Rows, Rows]:
         if not _is_shown(place, binds):
             binds.append([place, place])
     binds.append([str(Path(__file__).parent / "inside"), CODE])
+    binds += _hidden_packages(binds)
     return binds, links
 
 
@@ -104,7 +106,14 @@ def interpreter_folders() -> list[str]:
 
 def files(*, resolver: bool) -> Rows:
     """The synthetic files of `/etc`: path and text."""
-    return [list(row) for row in _FILES if resolver or row[0] != _RESOLVER]
+    rows = [list(row) for row in _FILES if resolver or row[0] != _RESOLVER]
+    return [*rows, [packages.PATH_FILE, "\n".join(_package_folders())]]
+
+
+def has_kernel() -> bool:
+    """Whether the packages of a Python kernel are installed; none is loaded."""
+    path = _package_folders()
+    return all(packages.find(name, path) is not None for name in packages.ROOTS)
 
 
 def resolver() -> Rows:
@@ -135,6 +144,33 @@ def home() -> tuple[Rows, Rows]:
         rows.append([f"{packages}/bundled-pip.pth", f"{wheel}\n"])
         rows += [[f".venv/bin/{name}", script] for name in ("pip", "pip3")]
     return links, rows
+
+
+def _package_folders() -> list[str]:
+    """Where this interpreter finds what is installed."""
+    return [place for place in sys.path if place.endswith("-packages")]
+
+
+def _hidden_packages(binds: Rows) -> Rows:
+    """A kernel's packages that no shown folder holds: those in a user's own folder."""
+    hidden = [
+        p for p in _package_folders() if not _is_shown(os.path.realpath(p), binds)
+    ]
+    if not hidden:
+        return []
+    return [
+        [path, f"{packages.EXTRA_FOLDER}/{name}"]
+        for name, path in _kernel_entries().items()
+        if any(path.startswith(f"{folder}/") for folder in hidden)
+    ]
+
+
+@cache
+def _kernel_entries() -> dict[str, str]:
+    try:
+        return packages.entries(_package_folders())
+    except packages.Missing:
+        return {}
 
 
 @cache

@@ -8,7 +8,7 @@ unless it detached before.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ class LocalProcess:
         self._result: ExecResult | None = None
         self._detached = False
 
-    async def output(self, *, after: int = 0) -> AsyncIterator[Chunk]:
+    async def output(self, *, after: int = 0) -> AsyncGenerator[Chunk]:
         """Chunks with `seq` above `after`, as they come; ends when the program does."""
         async with self._ours("exec.output"), self._line.connect() as connection:
             await connection.send(self._ask("output", after=after))

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import anyio
 from anyio import to_thread
@@ -51,6 +51,9 @@ from sandbook_local.ports import Forwards
 from sandbook_local.process import LocalProcess, lost
 from sandbook_local.pty import LocalPty
 
+if TYPE_CHECKING:
+    from sandbook_local.drivers import LocalDriver
+
 _STOP_TIMEOUT = 5.0
 _TERMINAL_HISTORY = 1 << 20
 _USER = "user"
@@ -73,6 +76,7 @@ class LocalSandbox:
         self._folder = folder
         self._line = Line(folder)
         self._forwards = Forwards(self._dial_port)
+        self._drivers: dict[str, LocalDriver] = {}
 
     async def start(self, request: ExecRequest) -> LocalProcess:
         """Start a program, or return the one that has this key.
@@ -135,8 +139,29 @@ class LocalSandbox:
         return socket.socket(fileno=frame.descriptors.pop())
 
     async def code(self, request: CodeContext) -> Code:
-        """Not offered yet."""
-        self._unsupported("code", f"no interpreter for {request.language!r} here")
+        """The context of this name, made where it is not there.
+
+        Raises:
+            Unsupported: There is no such language here.
+            FileMissing, NotAFolder, AccessDenied: The folder it was to begin in.
+        """
+        # Most sandboxes run no code cells.
+        from sandbook_local.code import LocalCode, resolve
+        from sandbook_local.drivers import LocalDriver
+        from sandbook_local.languages import refuse_unknown
+
+        language = request.language
+        refuse_unknown(language, self.ref)
+        driver = self._drivers.get(language)
+        if driver is None:
+            driver = LocalDriver(
+                language, self._folder, self.ref, start=self.start, find=self.find
+            )
+            self._drivers[language] = driver
+        cwd = resolve(request.cwd, home=self.home, workdir=self.workdir)
+        code = LocalCode(driver, request, cwd=cwd)
+        await code.open()
+        return code
 
     async def pty(self, request: PtyRequest) -> Pty:
         """Start a program in a terminal, or return the one that has this key."""

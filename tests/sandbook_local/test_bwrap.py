@@ -30,6 +30,7 @@ _HERE = Path(__file__).parent
 _PROJECT = _HERE.parent.parent
 _MODULES = (
     "egress",
+    "code_python",
     "exec",
     "files_sandbox",
     "isolation",

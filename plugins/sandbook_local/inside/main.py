@@ -42,6 +42,11 @@ if __name__ == "__main__":
 
         watcher.watch()
         os._exit(0)
+    if sys.argv[1:2] == ["code"]:
+        _know_package()
+        from sandbook_local.inside.code import driver
+
+        driver.begin(sys.argv[2])
     _detach()
     _know_package()
     from sandbook_local.inside import birth

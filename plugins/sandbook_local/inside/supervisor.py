@@ -19,7 +19,7 @@ from struct import Struct
 
 from sandbook_local.inside import frames, loop, terminal
 from sandbook_local.inside.command import Command
-from sandbook_local.inside.peer import Peer
+from sandbook_local.inside.peer import Peer, accept
 from sandbook_local.inside.service import Service
 
 TYPE_CHECKING = False
@@ -212,7 +212,7 @@ class Supervisor:
 
     def _admit(self) -> None:
         try:
-            descriptor = _accept(self._server)
+            descriptor = accept(self._server)
         except BlockingIOError:
             return
         except OSError:
@@ -259,14 +259,6 @@ class Supervisor:
 
     def _die(self) -> None:
         self.end("its life is over")
-
-
-def _accept(server: _socket.socket) -> int:
-    """A descriptor; `accept` itself is in `socket`, which takes 5 ms to load."""
-    found: object = server._accept()[0]  # type: ignore[attr-defined]  # noqa: SLF001
-    if not isinstance(found, int):
-        raise TypeError("not a descriptor")
-    return found
 
 
 def _raised_limit() -> int:

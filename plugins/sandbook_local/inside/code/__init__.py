@@ -1,0 +1,1 @@
+"""Code in languages, with variables that stay: the programs that run it, inside."""
