@@ -64,8 +64,12 @@ class LocalWatch:
     ref: SandboxRef
     process: LocalProcess
     read: Read
+    ask: int
+    """Descriptor of the program's stdin."""
     _lines: list[bytes] = field(default_factory=list[bytes])
     _rest: bytes = b""
+    _marks: list[anyio.Event] = field(default_factory=list[anyio.Event])
+    _is_over: bool = False
 
     async def events(self) -> AsyncIterator[WatchEvent]:
         """The changes since the watch was entered, as they happen.
@@ -76,10 +80,36 @@ class LocalWatch:
         """
         try:
             while True:
-                yield _event(await self.next_line())
+                told = await self.next_line()
+                if "mark" not in told:
+                    yield _event(told)
+                elif self._marks:
+                    self._marks.pop(0).set()
         except frames.ProtocolError:
             # Commands can write where the program writes: they have the same rights.
+            self._give_up()
             self._broken("tells what is no event")
+        except ProviderError:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        self._is_over = True
+        while self._marks:
+            self._marks.pop().set()
+
+    async def catch_up(self) -> None:
+        """Wait until what has happened so far was told; somebody must be reading.
+
+        Where the watch has ended there is nothing to wait for: who reads hears of that.
+        """
+        if self._is_over:
+            return
+        mark = anyio.Event()
+        with suppress(BrokenPipeError):
+            os.write(self.ask, b"\n")
+            self._marks.append(mark)
+            await mark.wait()
 
     async def next_line(self) -> Message:
         """What the program says next."""
@@ -125,7 +155,7 @@ async def watching(
             os.write(writing, _order(request, path))
             async with process.reading() as read:
                 watch = LocalWatch(
-                    path=request.path, ref=ref, process=process, read=read
+                    path=request.path, ref=ref, process=process, read=read, ask=writing
                 )
                 _check(await watch.next_line(), request, ref)
                 yield watch

@@ -191,7 +191,8 @@ class Base(bare.BareProvider):
 
 def _capabilities(settings):
     native = bare.CAPABILITIES | bare.PRETENDED | {extra!r}
-    return Capabilities(native=native, isolation={isolation!r})
+    emulated = frozenset({emulated!r})
+    return Capabilities(native=native, emulated=emulated, isolation={isolation!r})
 
 
 INFO = replace(
@@ -215,6 +216,7 @@ def bare_plugin(
     isolation: str = "microvm",
     credentials: tuple[str, ...] = (),
     extra: frozenset[str] = frozenset(),
+    emulated: frozenset[str] = frozenset(),
 ) -> None:
     """Install the provider "bare"; `code` defines `Provider` as a kind of `Base`."""
     module = _BARE.format(
@@ -222,5 +224,6 @@ def bare_plugin(
         isolation=isolation,
         credentials=credentials,
         extra=extra,
+        emulated=sorted(emulated),
     )
     cli.plugin("bare", code=module)

@@ -225,6 +225,10 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     # §7 Paths
     "paths of this computer stay in the project": ("copy_outside",),
     "`to` of fetch stays in the artifacts folder": ("fetch_outside",),
+    "watch: without `during` an `expect` is required": ("watch_needs_expect",),
+    "watch: `event` is created, modified, deleted, renamed": ("watch_events",),
+    "watch: each key takes its type": ("watch_keys",),
+    "watch: paths are relative to the watched folder": ("watch_paths",),
     # Warnings
     "warns of a value that is read as code": ("warn_value_read_as_code",),
     "warns of `a && b` above the last line": ("warn_and_above_the_last_line",),
@@ -246,7 +250,5 @@ WAITING: Final[Mapping[str, str]] = {
     "run_code: `with` takes names; free values": "run_code",
     "run_code: `language` and `context` are fixed": "run_code",
     "`error` is a subject of run_code": "run_code",
-    "watch: without `during` an `expect` is required": "watch",
-    "watch: `event` is created, modified, deleted, renamed": "watch",
 }
 """Rules that no file can break before that verb is there."""

@@ -190,7 +190,14 @@ class Watch(Protocol):
     """A running watch."""
 
     def events(self) -> AsyncIterator[WatchEvent]:
-        """The changes since the watch was entered."""
+        """The changes since the watch was entered; each is told once."""
+        ...
+
+    async def catch_up(self) -> None:
+        """Wait until what has happened so far was told, as far as that can be known.
+
+        Somebody must be reading the events meanwhile.
+        """
         ...
 
 

@@ -179,6 +179,41 @@ def _parallel(step: Step) -> str:
     return "do these at the same time"
 
 
+def _watch(step: Step) -> str:
+    value = _quoted(step.args["watch"])
+    if step.children.get("during"):
+        return f"watch what happens to {value} while it does this"
+    return f"wait until something happens to {value}"
+
+
+def _watch_clauses(step: Step) -> Iterator[str]:
+    expect = step.args.get("expect")
+    for each in expect if isinstance(expect, tuple) else ():
+        if isinstance(each, Mapping):
+            yield _expected_change(each)
+    if "only" in step.args:
+        yield f"Nothing but {_quoted_all(step.args['only'])} may change there"
+    if "ignore" in step.args:
+        yield f"It does not look at {_quoted_all(step.args['ignore'])}"
+
+
+def _expected_change(wanted: Mapping[str, Value]) -> str:
+    path = _quoted(wanted["path"]) if "path" in wanted else "something"
+    events = wanted.get("event", "changed")
+    several = events if isinstance(events, tuple) else (events,)
+    told = f"{path} must be {' or '.join(map(as_written, several))}"
+    if "within" in wanted:
+        told += f" within {_duration(wanted['within'])}"
+    if "settled" in wanted:
+        told += f", and then stay as it is for {_duration(wanted['settled'])}"
+    return told[:1].upper() + told[1:]
+
+
+def _quoted_all(value: Value) -> str:
+    several = value if isinstance(value, tuple) else (value,)
+    return _and([_quoted(each) for each in several])
+
+
 _NO_SUBJECTS: Final = frozenset({"http", "headers", "step", "within"})
 _SENTENCES: Final[Mapping[str, Callable[[Step], str]]] = MappingProxyType(
     {
@@ -191,6 +226,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Step], str]]] = MappingProxyType(
         "teardown": _teardown,
         "use": _use,
         "parallel": _parallel,
+        "watch": _watch,
     }
 )
 
@@ -201,8 +237,7 @@ def _clauses(step: Step, spec: VerbSpec) -> Iterator[str]:
         yield f"Only if {_quoted(step.condition)}"
     if step.is_loop:
         yield f"Once for each of {_quoted(step.for_each)}"
-    if isinstance(step.expect, Mapping):
-        yield f"Afterwards {_and(_musts(step.expect))}"
+    yield from _expected(step)
     if step.save:
         yield f"It keeps {_and(tuple(step.save))} for later"
     retry = step.retry
@@ -213,6 +248,13 @@ def _clauses(step: Step, spec: VerbSpec) -> Iterator[str]:
         yield f"It may take {_duration(step.timeout)}"
     if step.allow_failure is True:
         yield "If it fails, the rest goes on and the run can still pass"
+
+
+def _expected(step: Step) -> Iterator[str]:
+    if step.verb == "watch":
+        yield from _watch_clauses(step)
+    if isinstance(step.expect, Mapping):
+        yield f"Afterwards {_and(_musts(step.expect))}"
 
 
 def _musts(subjects: Mapping[str, Value]) -> list[str]:

@@ -15,6 +15,9 @@ from sandbook.units import format_duration, format_size
 _KEY = 11
 _LIFETIME = 600.0
 _SECTIONS = ("setup", "steps", "finally")
+_EMULATED = {
+    "watch": "emulated: what comes and goes between two looks is not seen",
+}
 _SETUP_NOTE = "(runs every time: what it leaves is not stored yet)"
 
 
@@ -89,7 +92,8 @@ def _needs(planned: PlannedSandbox) -> Iterator[str]:
     candidates = planned.selection.candidates
     emulated = candidates[0].emulated if candidates else ()
     for need in sorted(planned.need):
-        yield f"{need} (emulated)" if need in emulated else need
+        how = _EMULATED.get(need, "emulated")
+        yield f"{need} ({how})" if need in emulated else need
 
 
 def _option(planned: PlannedSandbox, key: str) -> Value:

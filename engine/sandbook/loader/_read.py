@@ -137,7 +137,9 @@ class TreeReader:
                 return self._scalars.read(node, one)
             except Bad as error:
                 problem = error
-        if len(choices) > 1 and problem and problem.code in _TYPE_CODES:
+        # Of one list of words the nearest is told, though it may also be a list.
+        is_word = len(usable) == 1 and problem and problem.code == "SB204"
+        if len(choices) > 1 and problem and problem.code in _TYPE_CODES and not is_word:
             if node.is_empty:
                 self._wrong_type(node, choices)
                 return None

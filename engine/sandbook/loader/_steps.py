@@ -169,6 +169,8 @@ class StepReader:
             name
             for name, other in self._verbs.items()
             if pair.name in other.keys and name != verb.name
+            # The key of every step means something else there.
+            if pair.name not in STEP_KEYS
         ]
         if pair.name in STEP_KEYS or owners:
             whose = f", but to {', '.join(owners)}" if owners else ""

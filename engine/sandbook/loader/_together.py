@@ -7,8 +7,8 @@ from typing import Final
 
 from sandbook.api import VerbSpec
 from sandbook.expressions import Template, Value
-from sandbook.loader._nodes import MapNode, Node
-from sandbook.loader._places import Places
+from sandbook.loader._nodes import MapNode, Node, ScalarNode
+from sandbook.loader._places import Key, Places
 from sandbook.loader._sandboxes import TEARDOWN
 from sandbook.problems import suggest
 from sandbook.runbook import Runbook, Step, flat
@@ -62,6 +62,7 @@ class _Checker:
             self._saved,
             self._reuse,
             self._watch,
+            self._watched_paths,
             self._check,
         )
 
@@ -181,6 +182,32 @@ class _Checker:
             return
         message = "without `during`, `watch` needs an `expect`: it waits for that"
         self._add("SB202", None, step, message, "add `expect: [{event: …, path: …}]`")
+
+    def _watched_paths(self, step: Step) -> None:
+        """Patterns that can never fit, since they are not relative to the folder."""
+        if step.verb != "watch":
+            return
+        expect = step.args.get("expect")
+        count = len(expect) if isinstance(expect, tuple) else 0
+        places: list[tuple[Key, ...]] = [("expect", i, "path") for i in range(count)]
+        for name in ("only", "ignore"):
+            value = step.args.get(name)
+            many = len(value) if isinstance(value, tuple) else 0
+            places += [(name, i) for i in range(many)] or [(name,)]
+        for place in places:
+            node = self._places.of(step, *place)
+            if isinstance(node, ScalarNode):
+                self._watched_path(step, node)
+
+    def _watched_path(self, step: Step, node: ScalarNode) -> None:
+        first = node.text.partition("/")[0]
+        if first in ("", "~", ".", "..") and "/" in node.text:
+            message = "a path here is relative to the folder that is watched"
+            remedy = "write it as it is seen from there, as `sub/a.txt`"
+            self._add("SB215", node, step, message, remedy)
+        elif "/" in node.text and step.args.get("recursive") is False:
+            message = "with `recursive: false` nothing is told of folders below"
+            self._add("SB215", node, step, message, "leave out `recursive: false`")
 
     def _check(self, step: Step) -> None:
         value = step.args.get("check")

@@ -120,8 +120,11 @@ def _within(path: str, schema: Schema, deepest: int) -> Iterator[KeyEntry]:
 
 
 def _example(verb: VerbSpec, keys: Mapping[str, Schema]) -> dict[str, object]:
-    """The first example of the verb, with those of the keys that must be there."""
-    names = (verb.name, *verb.required, *verb.one_of[:1])
+    """The first example of the verb, with those of the keys that must be there.
+
+    And the steps it holds, if it may hold some.
+    """
+    names = (verb.name, *verb.required, *verb.one_of[:1], *verb.nested)
     first = {name: keys.get(name, {}).get("examples") for name in names}
     return {
         name: cast("list[object]", found)[0] if found else None

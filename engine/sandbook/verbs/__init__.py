@@ -12,6 +12,7 @@ from sandbook.verbs.create import Create, Teardown
 from sandbook.verbs.fetch import Fetch
 from sandbook.verbs.parallel import Parallel
 from sandbook.verbs.use import Use
+from sandbook.verbs.watch import Watch
 from sandbook.verbs.write import Write
 
 
@@ -28,4 +29,5 @@ def sandbook_verbs() -> Sequence[Verb]:
         Teardown(),
         Parallel(),
         Use(),
+        Watch(),
     )

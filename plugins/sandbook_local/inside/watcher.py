@@ -2,7 +2,8 @@
 
 Stdin begins with a line of JSON that says what to watch, and stays open for as long as
 somebody listens; its end is ours. Each line of stdout is JSON: first that the watch
-has begun, or the errno why it has not, then each change.
+has begun, or the errno why it has not, then each change. For each byte that follows on
+stdin a mark is told, behind all that had happened by then.
 """
 
 from __future__ import annotations
@@ -89,19 +90,24 @@ def _serve(kernel: Inotify, watched: Watched) -> None:
     poll.register(kernel.descriptor, select.POLLIN)
     poll.register(0, select.POLLIN)
     notices: collections.deque[Notice] = collections.deque()
-    since = 0.0
+    since, marks = 0.0, 0
     while True:
         pause = max(since + _PAIR_WAIT - time.monotonic(), 0) if notices else None
         ready = [d for d, _ in poll.poll(None if pause is None else pause * 1000)]
-        if 0 in ready and not os.read(0, 1 << 16):
-            return
-        count = len(notices)
-        if kernel.descriptor in ready:
-            _collect(kernel, notices)
-        is_late = bool(count) and time.monotonic() >= since + _PAIR_WAIT
+        if 0 in ready:
+            asked = os.read(0, 1 << 16)
+            if not asked:
+                return
+            marks += len(asked)
+        waited = bool(notices)
+        _collect(kernel, notices)
+        is_late = waited and time.monotonic() >= since + _PAIR_WAIT
         _tell(watched, watched.take(notices, is_late=is_late))
-        if not count or is_late:
+        if not waited or is_late:
             since = time.monotonic()
+        if not notices:
+            _say({"mark": True} for _ in range(marks))
+            marks = 0
 
 
 def _collect(kernel: Inotify, notices: collections.deque[Notice]) -> None:
