@@ -33,6 +33,16 @@ def write_varied_runbook(folder: Path, steps: int) -> Path:
     return file
 
 
+def write_runbook_of_lines(folder: Path, steps: int) -> Path:
+    """The same, with names and commands that only we read as texts."""
+    text = write_varied_runbook(folder, steps).read_text(encoding="utf-8")
+    text = text.replace("name: ask for", "name: first: ask for")
+    text = text.replace("\n    timeout:", " # and on\n    timeout:")
+    file = folder / f"lines-{steps}.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 def write_script(folder: Path, steps: int) -> None:
     """The floor: a shell that starts the same processes."""
     file = folder / "script.sh"

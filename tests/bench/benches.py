@@ -9,7 +9,12 @@ from functools import partial
 from tests.bench._figures import Figure, Table
 from tests.bench._peers import install_peers
 from tests.bench._place import PROGRAMS, Place, Sample, interleave
-from tests.bench._runbooks import write_runbook, write_script, write_varied_runbook
+from tests.bench._runbooks import (
+    write_runbook,
+    write_runbook_of_lines,
+    write_script,
+    write_varied_runbook,
+)
 from tests.bench._samples import figures_of, slope
 
 SIZES = (1, 10, 100)
@@ -153,13 +158,19 @@ def measure_check(place: Place, runs: int) -> Table:
     found = interleave(
         {"sandbook check": partial(place.sample, place.sandbook("check", file))}, runs
     )
-    inside = place.ask("load", file, str(runs))
+    lines = str(write_runbook_of_lines(place.folder, CHECKED))
+    inside = place.ask("load", file, lines, str(runs))
     floor = f"yaml.load, {CHECKED} steps"
     return Table(
         title="check",
         figures=(
             Figure(name=floor, wall=tuple(inside["yaml"])),
             Figure(name="sandbook.load", wall=tuple(inside["sandbook"]), to=floor),
+            Figure(
+                name="sandbook.load, lines that YAML misreads",
+                wall=tuple(inside["lines"]),
+                to=floor,
+            ),
             *figures_of(found, to=floor),
         ),
     )

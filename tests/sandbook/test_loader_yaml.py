@@ -9,6 +9,7 @@ import pytest
 
 from sandbook.api import Bound
 from sandbook.expressions import Scope, evaluate
+from sandbook.loader._events import FastEvents, has_fast_parser
 from sandbook.loader._nodes import MapNode
 from sandbook.loader._shape import runbook_shape
 from sandbook.loader._source import MOST_TOLD, Source
@@ -183,6 +184,41 @@ def test_an_expression_is_no_key_and_reaches_where_an_alias_does() -> None:
         VERBS,
     ).steps[1]
     assert evaluate(found.args["content"], Scope({"inputs": {"a": "x"}})) == "x"
+
+
+HIDDEN = {
+    "lines": "  - name: a: b\n    command: x # y\n",
+    "in blocks": "  - command: |\n      name: a: b # c\n      if: x: y  \n",
+    "in a folded block": "  - command: >\n      name: a: b\n      type: c # d\n",
+    "windows": "  - name: a: b\r\n    command: x\ty # z\r\n",
+    "under a name of the author": "  - command: x\n    env:\n      name: a # b\n",
+    "in quotes": "  - stdin: 'a\n      name: it''s: b'\n    command: x: y\n",
+    "in braces": "  - {\n      name: 'a', # b\n      command: x }\n",
+    "it goes on": "  - name: a: b\n      c\n    command: x\n",
+    "a list": "  - command: [a, b] # c\n",
+    "a private character": "  - name: \U0010fffd: b\n    command: x\n",
+}
+
+
+@pytest.mark.parametrize("lines", HIDDEN.values(), ids=HIDDEN.keys())
+def test_a_line_that_is_hidden_from_libyaml_is_read_as_without_it(lines: str) -> None:
+    fast, slow = Source("f", TOP + lines), Source("f", TOP + lines)
+    shape = runbook_shape(VERBS)
+    assert read_tree(fast, shape) == read_tree(slow, shape, fast=False)
+    assert fast.problems == slow.problems
+
+
+@pytest.mark.skipif(not has_fast_parser(), reason="PyYAML without libyaml")
+@pytest.mark.parametrize("name", ["lines", "in blocks", "in a folded block"])
+def test_a_line_that_is_a_text_does_not_need_the_slow_reader(name: str) -> None:
+    events = FastEvents(TOP + HIDDEN[name])
+    shape = runbook_shape(VERBS)
+    found: list[str] = []
+    while (event := events.next()).kind != "stream end":
+        found.append(event.value)
+        if event.value in ("name", "command"):
+            events.take_line(shape.under("steps").item().under(event.value))
+    assert any(": " in one or " #" in one for one in found)
 
 
 @pytest.mark.parametrize(

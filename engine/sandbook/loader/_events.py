@@ -1,21 +1,28 @@
 """The events of a YAML text, with texts that take the whole rest of their line.
 
-The C parser is used while the text means the same to it. At the first place where it
-would not (an error, or a rest of a line with `: ` or ` #` in it), PyYAML's own parser
-starts again: between a key and its value it can be told to take the line as it is.
-That is decided where YAML itself has found a key, so that lines inside block texts,
-quotes and braces are never touched.
+The C parser reads first; the lines that are texts as a whole are hidden from it. At the
+first place where it finds an error, or something else than such a line where one was
+hidden, PyYAML's own parser starts again: between a key and its value it can be told to
+take the line as it is. That is decided where YAML itself has found a key, so that lines
+inside block texts, quotes and braces are never touched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 import yaml
 
+from sandbook.loader._lines import HiddenLines
 from sandbook.loader._nodes import Style
-from sandbook.loader._parser import LineParser, end_of_line, reads_alike, takes_rest
+from sandbook.loader._parser import (
+    LineParser,
+    end_of_line,
+    has_comment_sign,
+    reads_alike,
+    takes_rest,
+)
 from sandbook.loader._shape import Shape
 
 EventKind = Literal["scalar", "alias", "list", "map", "end", "document", "stream end"]
@@ -75,12 +82,14 @@ def has_fast_parser() -> bool:
 
 
 class FastEvents:
-    """libyaml's events; gives up where a line must be taken as it is."""
+    """libyaml's events; gives up where it cannot tell what a text is."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._loader: Any = yaml.CLoader(text)
+        self._lines = HiddenLines(text)
+        self._loader: Any = yaml.CLoader(self._lines.text)
         self._last_end = 0
+        self._taken = -1
         self._is_safe = reads_alike(text)
 
     def next(self) -> Event:
@@ -92,14 +101,30 @@ class FastEvents:
         except yaml.YAMLError as error:
             raise NeedsRepairError from error
         self._last_end = event.end
-        return event
+        return self._shown(event) if self._lines.is_in(event.value) else event
 
     def take_line(self, shape: Shape) -> None:
-        """Give up if the rest of the line is more than YAML sees."""
+        """The next text is hidden if it takes its line; give up if it should be."""
         end = end_of_line(self._text, self._last_end)
-        _, colon, rest = self._text[self._last_end : end].partition(":")
-        if colon and takes_rest(rest, shape):
+        before, colon, rest = self._text[self._last_end : end].partition(":")
+        if not colon or not takes_rest(rest, shape):
+            return
+        begin = self._last_end + len(before) + 1
+        self._taken = begin + len(rest) - len(rest.lstrip(" \t"))
+        if not self._lines.holds(self._taken):
             raise NeedsRepairError
+
+    def _shown(self, event: Event) -> Event:
+        start, end = event.start, event.end
+        text: str | None = None
+        if event.style == "plain" and start == self._taken:
+            text = self._lines.line(start, end)
+        elif event.style in ("literal", "folded"):
+            text = self._lines.shown(event.value, start, end)
+        if text is None:
+            raise NeedsRepairError
+        has_hash = event.style == "plain" and has_comment_sign(text)
+        return replace(event, value=text, has_hash=has_hash)
 
 
 class RepairingEvents:

@@ -52,13 +52,23 @@ def reads_alike(text: str) -> bool:
 def takes_rest(rest: str, shape: Shape) -> bool:
     """Whether what follows `KEY:` on its line is one text in a way YAML cannot see."""
     text = rest.strip(" \t")
+    if text[:1] == "[" and shape.takes_list:
+        return False
+    if text[:1] == "{" and shape.takes_map:
+        return False
+    return is_more_than_yaml_sees(text)
+
+
+def is_more_than_yaml_sees(text: str) -> bool:
+    """Whether YAML would not find this text where it stands behind its key."""
     if not text or text[0] in "#\"'" or _BLOCK_HEADER.fullmatch(text):
         return False
-    if text[0] == "[" and shape.takes_list:
-        return False
-    if text[0] == "{" and shape.takes_map:
-        return False
     return _UNSAFE.search(text) is not None
+
+
+def has_comment_sign(text: str) -> bool:
+    """Whether elsewhere a part of the text would be a comment."""
+    return " #" in text or "\t#" in text
 
 
 def end_of_line(text: str, start: int) -> int:
@@ -224,7 +234,7 @@ class LineParser(Reader, Scanner, Parser):
         start = self._mark()
         self.forward(len(text))
         self.allow_simple_key = False
-        if " #" in text or "\t#" in text:
+        if has_comment_sign(text):
             self.taken.add(self.index)
         self.tokens.append(ScalarToken(text, True, start, self._mark()))
 
