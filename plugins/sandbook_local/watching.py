@@ -63,24 +63,30 @@ class LocalWatch:
     path: str
     ref: SandboxRef
     process: LocalProcess
-    read: Read
     ask: int
     """Descriptor of the program's stdin."""
+    read: Read = field(init=False)
     _lines: list[bytes] = field(default_factory=list[bytes])
     _rest: bytes = b""
     _marks: list[anyio.Event] = field(default_factory=list[anyio.Event])
     _is_over: bool = False
+    is_left: bool = False
+    _at_rest: anyio.Event | None = None
 
     async def events(self) -> AsyncIterator[WatchEvent]:
         """The changes since the watch was entered, as they happen.
+
+        They end when the watch is left.
 
         Raises:
             SandboxLost: The sandbox has ended.
             ConnectionLost: Something inside has ended the watch.
         """
         try:
-            while True:
+            while not self.is_left:
                 told = await self.next_line()
+                if told is None:
+                    return
                 if "mark" not in told:
                     yield _event(told)
                 elif self._marks:
@@ -111,16 +117,29 @@ class LocalWatch:
             self._marks.append(mark)
             await mark.wait()
 
-    async def next_line(self) -> Message:
-        """What the program says next."""
+    async def next_line(self) -> Message | None:
+        """What the program says next; None when we left."""
         while not self._lines:
-            data = await self.read()
-            if data is None:
-                await self._ended()
-            else:
+            self._at_rest = anyio.Event()
+            try:
+                data = await self.read()
+            finally:
+                self._at_rest.set()
+            if data is not None:
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 self._lines = lines[::-1]
+            elif self.is_left:
+                return None
+            else:
+                await self._ended()
         return frames.decode(self._lines.pop())
+
+    async def leave(self) -> None:
+        """Let the program end, and whoever still reads."""
+        self.is_left = True
+        os.close(self.ask)
+        if self._at_rest is not None:
+            await self._at_rest.wait()
 
     async def _ended(self) -> NoReturn:
         result = await self.process.wait()
@@ -144,28 +163,33 @@ async def watching(
     """Watch `path`, which is absolute, until the block is left."""
     reading, writing = os.pipe()
     try:
-        try:
-            program = (base_executable(), "-I", "-S", f"{CODE}/main.py", "watch")
-            key = f"watch-{secrets.token_hex(8)}"
-            wanted = ExecRequest(program=program, key=key, head=0, tail=_KEPT)
-            process = await start(wanted, reading)
-        finally:
-            os.close(reading)
-        try:
-            os.write(writing, _order(request, path))
-            async with process.reading() as read:
-                watch = LocalWatch(
-                    path=request.path, ref=ref, process=process, read=read, ask=writing
-                )
+        program = (base_executable(), "-I", "-S", f"{CODE}/main.py", "watch")
+        key = f"watch-{secrets.token_hex(8)}"
+        wanted = ExecRequest(program=program, key=key, head=0, tail=_KEPT)
+        process = await start(wanted, reading)
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    watch = LocalWatch(path=request.path, ref=ref, process=process, ask=writing)
+    try:
+        async with process.reading() as watch.read:
+            try:
+                os.write(writing, _order(request, path))
                 _check(await watch.next_line(), request, ref)
                 yield watch
-        finally:
-            os.close(writing)
-            writing = -1
-            await _end(process)
+            finally:
+                await _leave(watch)
     finally:
-        if writing >= 0:
+        if not watch.is_left:
             os.close(writing)
+        await _end(process)
+
+
+async def _leave(watch: LocalWatch) -> None:
+    with anyio.move_on_after(_END_TIMEOUT, shield=True):
+        await watch.leave()
 
 
 def _order(request: WatchRequest, path: str) -> bytes:
@@ -186,9 +210,9 @@ async def _end(process: LocalProcess) -> None:
         await process.signal("KILL")
 
 
-def _check(told: Message, request: WatchRequest, ref: SandboxRef) -> None:
+def _check(told: Message | None, request: WatchRequest, ref: SandboxRef) -> None:
     """Raise what kept the watch from beginning."""
-    if "errno" not in told:
+    if told is None or "errno" not in told:
         return
     number = frames.whole(told, "errno")
     if number in _NO_WATCH_LEFT:

@@ -14,6 +14,7 @@ from tests.conformance.mutants import (
     terminals,
     transfers,
     walls,
+    watching,
 )
 from tests.conformance.mutants.wrap import INFOS, MUTANTS, PROVIDERS, Mutant
 
@@ -35,4 +36,5 @@ __all__ = [
     "terminals",
     "transfers",
     "walls",
+    "watching",
 ]

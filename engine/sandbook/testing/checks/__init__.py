@@ -14,6 +14,7 @@ from sandbook.testing.checks import (
     terminals,
     transfers,
     walls,
+    watching,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "terminals",
     "transfers",
     "walls",
+    "watching",
 ]
