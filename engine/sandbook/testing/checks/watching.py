@@ -225,9 +225,9 @@ async def the_events_end_when_a_watch_is_left(kit: Kit) -> None:
             assert ("created", "a") in await reader.until(bool)
         with anyio.fail_after(WITHIN):
             await reader.ended.wait()
-    assert reader.error is None
-    await kit.out(box, ": >src/b")
-    assert "b" not in {path for _, path in reader.told()}
+        assert reader.error is None
+        await kit.out(box, ": >src/b")
+        assert "b" not in {path for _, path in reader.told()}
 
 
 @check("I111b", needs=["watch", "exec"])
