@@ -36,11 +36,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedOver:
-    """A provider that will not be tried; `outcome` is a word, `reason` a sentence."""
+    """A provider that will not be tried; `outcome` is a word, `reason` a sentence.
+
+    `capabilities` are there where it is set up and lacks something.
+    """
 
     name: str
     outcome: str
     reason: str
+    capabilities: Capabilities | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +142,14 @@ def _is_able(
         return True
     strong = isolation_at_least(candidate.capabilities.isolation, floor)
     outcome = "unsupported" if strong else "too_weak"
-    passed.append(_passed(candidate.name, outcome, f"lacks {', '.join(lacking)}"))
+    passed.append(
+        PassedOver(
+            name=candidate.name,
+            outcome=outcome,
+            reason=f"lacks {', '.join(lacking)}",
+            capabilities=candidate.capabilities,
+        )
+    )
     return False
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from sandbook.api import ISOLATIONS, Capability, Isolation, Verb
+from sandbook.api import (
+    CAPABILITIES,
+    ISOLATIONS,
+    Capabilities,
+    Capability,
+    Isolation,
+    Verb,
+)
 from sandbook.chain import Chain, Selection
 from sandbook.errors import Unsupported, UsageError
 from sandbook.runbook import Runbook, Step, flat
@@ -15,6 +22,10 @@ from sandbook.schema import CREATE
 USE = "use"
 MAIN = "main"
 """The sandbox that is made when a file has no `create`."""
+LOCAL = "local"
+_CODE = "code."
+_PROGRAMS = {"javascript": "Node.js (`node`)", "bash": "bash"}
+"""What this computer needs for a language of code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +179,7 @@ class _Planner:
             need=frozenset(need), isolation=isolation, providers=providers
         )
         _refuse_without_root(options, selection)
+        _refuse_language(frozenset(need), selection)
         return PlannedSandbox(
             name=name,
             local=local,
@@ -247,6 +259,48 @@ def _refuse_without_root(options: Mapping[str, object], selection: Selection) ->
         remedy="leave `packages.apt` out, or choose another provider, or a template "
         "that has them",
     )
+
+
+def _refuse_language(need: frozenset[Capability], selection: Selection) -> None:
+    """Refuse code that nobody who is set up can run, with what they do run."""
+    able = {p.name: p.capabilities for p in selection.passed_over if p.capabilities}
+    if selection.candidates or not able:
+        return
+    spoken = {name: _languages(each) for name, each in able.items()}
+    for language in sorted(each.removeprefix(_CODE) for each in need if _is_code(each)):
+        if not any(language in known for known in spoken.values()):
+            raise Unsupported(
+                f"no provider that is set up here runs code in {language!r}",
+                provider=next(iter(able)),
+                operation="code",
+                sent="no",
+                remedy=_instead(language, spoken),
+            )
+
+
+def _instead(language: str, spoken: Mapping[str, Sequence[str]]) -> str:
+    # 10 ms to import, and only who is refused needs it.
+    from difflib import get_close_matches
+
+    every = sorted({each for known in spoken.values() for each in known})
+    near = get_close_matches(language, every, n=1)
+    lines = [f"did you mean {near[0]!r}?"] if near else []
+    if language in _PROGRAMS and LOCAL in spoken:
+        lines.append(f"install {_PROGRAMS[language]}, and {LOCAL} runs it")
+    lines += [
+        f"{name} runs {', '.join(known) or 'no code'}" for name, known in spoken.items()
+    ]
+    return "\n".join(lines)
+
+
+def _languages(capabilities: Capabilities) -> Sequence[str]:
+    every = capabilities.native | capabilities.emulated
+    return sorted(each.removeprefix(_CODE) for each in every if _is_code(each))
+
+
+def _is_code(capability: Capability) -> bool:
+    """Whether it is a language, and not something about its results."""
+    return capability.startswith(_CODE) and capability not in CAPABILITIES
 
 
 def _providers(value: object) -> tuple[str, ...]:

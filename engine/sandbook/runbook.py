@@ -65,7 +65,8 @@ class Step:
     limit; `timeout`, `limit`, `retry` and `allow_failure` stay expressions where they
     are written so. `children` are the steps under the verb's nested keys, by key,
     `used` is the runbook that a `use` step runs: the paths of its steps continue the
-    path of this one.
+    path of this one. `lines` is where the first line of the verb's own text stands, of
+    one whose lines are those of the file.
     """
 
     path: str
@@ -92,6 +93,7 @@ class Step:
         default_factory=dict[str, "tuple[Step, ...]"]
     )
     used: Runbook | None = field(default=None, repr=False)
+    lines: Location | None = None
 
     @property
     def hash(self) -> str:

@@ -190,11 +190,15 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "matchers take their types": ("expect_wrong_values",),
     "`matches` is a regular expression": ("expect_no_pattern",),
     "`values` are saved ones": ("expect_values_not_saved",),
+    "`error` is a subject of run_code": ("expect_error_elsewhere",),
     # §6 Verbs
     "command: its keys take their types": ("command_keys",),
     "command: `ready` needs `background`": ("ready_without_background",),
     "command: `ready` waits for one thing": ("ready_waits_for_one_thing",),
     "command: ports, URLs and times of `ready`": ("ready_places",),
+    "run_code: no expressions in its text": ("run_code_expression",),
+    "run_code: `with` takes names; free values": ("run_code_with",),
+    "run_code: `language` and `context` are fixed": ("run_code_language",),
     "write: `content` or `base64`": ("write_without_content",),
     "write: a path": ("write_path",),
     "write: `mode` is octal": ("write_mode",),
@@ -246,9 +250,5 @@ WAITING: Final[Mapping[str, str]] = {
     "pty: `see_regex` and `ignore` are regular expressions": "pty",
     "pty: keys that can be pressed": "pty",
     "`setup` opens no terminal": "pty",
-    "run_code: no expressions in its text": "run_code",
-    "run_code: `with` takes names; free values": "run_code",
-    "run_code: `language` and `context` are fixed": "run_code",
-    "`error` is a subject of run_code": "run_code",
 }
 """Rules that no file can break before that verb is there."""

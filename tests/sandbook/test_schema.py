@@ -182,8 +182,8 @@ WRITTEN = (
 )
 
 
-LINES = frozenset({"name", "command", "if"})
-NAMES = frozenset({"id", "in", "check", "as", "teardown"})
+LINES = frozenset({"name", "command", "run_code", "if"})
+NAMES = frozenset({"id", "in", "check", "as", "teardown", "language", "context"})
 
 
 def _is_read_otherwise(key: str, written: str) -> bool:

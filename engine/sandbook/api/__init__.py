@@ -70,6 +70,7 @@ from sandbook.api._verbs import (
     Outcome,
     Schema,
     StepScope,
+    UsesCode,
     Verb,
     VerbSpec,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "StreamName",
     "Text",
     "Transfer",
+    "UsesCode",
     "Verb",
     "VerbSpec",
     "Watch",

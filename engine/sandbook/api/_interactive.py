@@ -50,7 +50,11 @@ class Rich:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An exception in the cell."""
+    """An exception in the cell.
+
+    "SaveError": an expression of `read` raised, or has no value that fits JSON. Before
+    an end that "died", `value` says what became of the interpreter.
+    """
 
     name: str
     value: str

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from sandbook.api._base import JSON
 from sandbook.api._capabilities import Capability
 from sandbook.api._exec import Chunk, ExecResult, Process, StreamName
+from sandbook.api._interactive import Code
 from sandbook.api._provider import Sandbox
 
 Schema: TypeAlias = Mapping[str, object]
@@ -49,7 +51,8 @@ class VerbSpec:
     seconds; with `own_timeout` the verb ends its work in time itself and keeps what
     there is, else it is cancelled. What is `repeatable` may run again after a crash.
     With `own_limit` the key `limit` is about the steps under its nested key, and items
-    of `for_each` run one after the other.
+    of `for_each` run one after the other. With `own_save` what stands under `save` is
+    code, which the verb evaluates itself.
     """
 
     name: str
@@ -65,6 +68,7 @@ class VerbSpec:
     timeout: float | None = 600.0
     own_timeout: bool = False
     own_limit: bool = False
+    own_save: bool = False
     repeatable: bool = False
 
 
@@ -79,9 +83,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one try of a step gave: the result's fields, and why it failed if it did."""
+    """What one try of a step gave: the result's fields, and why it failed if it did.
+
+    `values` are those of `save`, of a verb with `own_save`.
+    """
 
     fields: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
+    values: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     failure: Failure | None = None
 
 
@@ -105,7 +113,8 @@ class StepScope(Protocol):
     `args` are the step's values, evaluated; `secret_args` names those that contain
     a secret. `key` names this try for good. `env` and `cwd` are the step's,
     `timeout` the seconds it has left, `limit` the number under that key, None where
-    there is none. `folder` is the runbook's, `project` the one that local paths stay
+    there is none. `save` is what a verb with `own_save` has to evaluate.
+    `folder` is the runbook's, `project` the one that local paths stay
     in, `artifacts` where results go.
     """
 
@@ -116,12 +125,22 @@ class StepScope(Protocol):
     cwd: str | None
     timeout: float | None
     limit: int | None
+    save: Mapping[str, str]
     folder: Path
     project: Path
     artifacts: Path
 
     async def sandbox(self) -> Sandbox:
         """The sandbox of this step, made now if it is the first that needs it."""
+        ...
+
+    def code(self, language: str, context: str) -> AbstractAsyncContextManager[Code]:
+        """The interpreter of the step's sandbox with these variables, for us alone.
+
+        It waits while another step is in it. An interpreter has the environment and
+        the working folder of the first step that used it: one that asks for others is
+        refused.
+        """
         ...
 
     async def run_below(
@@ -189,6 +208,17 @@ class StepScope(Protocol):
         """Record a file below `artifacts` as a result of this step."""
         ...
 
+    def keep_result(self, name: str, data: bytes) -> Path:
+        """Store bytes in this step's own folder of `artifacts`, masked; a result of it.
+
+        What an earlier try stored under the name is replaced.
+        """
+        ...
+
+    def place(self, line: int) -> str:
+        """`file:line` of a line of the verb's own text; empty where it has no lines."""
+        ...
+
 
 class Verb(Protocol):
     """A verb; one object serves every step, so it keeps no state of a step."""
@@ -201,4 +231,13 @@ class Verb(Protocol):
 
     async def run(self, step: StepScope) -> Outcome:
         """Do the work once. Raises only `SandbookError`s."""
+        ...
+
+
+@runtime_checkable
+class UsesCode(Protocol):
+    """A verb that works in an interpreter, which the run may start beforehand."""
+
+    def interpreter(self, args: Mapping[str, object]) -> tuple[str, str]:
+        """The language and the context; `args` as written, not yet evaluated."""
         ...

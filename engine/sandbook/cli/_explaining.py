@@ -128,6 +128,15 @@ def _command(step: Step) -> str:
     return f"{told}, once its {_entries(ready)} is there" if ready else told
 
 
+def _run_code(step: Step) -> str:
+    language = as_written(step.args.get("language")) or "python"
+    given = step.args.get("with")
+    known = f", with {_and(tuple(given))}" if isinstance(given, Mapping) else ""
+    context = step.args.get("context")
+    where = f", among the variables of {as_written(context)}" if context else ""
+    return f"run this {language} code: {_quoted(step.args['run_code'])}{known}{where}"
+
+
 def _write(step: Step) -> str:
     return f"write the file {_quoted(step.args['write'])}"
 
@@ -218,6 +227,7 @@ _NO_SUBJECTS: Final = frozenset({"http", "headers", "step", "within"})
 _SENTENCES: Final[Mapping[str, Callable[[Step], str]]] = MappingProxyType(
     {
         "command": _command,
+        "run_code": _run_code,
         "write": _write,
         "copy": _copy,
         "fetch": _fetch,

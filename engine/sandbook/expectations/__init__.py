@@ -112,6 +112,8 @@ def _why_missing(subject: str, fields: Mapping[str, JSON]) -> str:
     name = next((n for n in ("stdout", "text") if n in fields), None)
     if subject != "json" or name is None:
         return f"{subject} is missing"
+    if "results" in fields:
+        return f"the last value has no JSON form: {shown(str(fields['text']))}"
     text = str(fields[name])
     try:
         json.loads(text)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from sandbook.api import Schema, VerbSpec
+from sandbook.errors import Location
 from sandbook.expressions import Template, Value
 from sandbook.loader._nodes import ListNode, MapNode, Node, Pair, ScalarNode
 from sandbook.loader._read import TreeReader
@@ -232,7 +233,18 @@ class StepReader:
             save=_mapping(common.get("save")),
             allow_failure=later(common.get("allow_failure")) or False,
             rerun_on_resume=common.get("resume") == "rerun",
+            lines=self._lines(node.find(verb.name)),
         )
+
+    def _lines(self, pair: Pair | None) -> Location | None:
+        node = pair.value if pair else None
+        if not isinstance(node, ScalarNode) or node.style == "folded":
+            return None
+        at = self._source.locate(node.start)
+        if node.style == "literal":
+            return replace(at, line=at.line + 1, column=1)
+        # Lines of a text without a block are joined.
+        return at if at.line == self._source.locate(node.end).line else None
 
 
 def _label(node: MapNode, verb: VerbSpec) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import keyword
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,15 @@ _OURS: Final = "sandbook."
 """Metadata that begins so says whose a sandbox is."""
 _RESERVED: Final = "SANDBOOK"
 _LARGEST_PORT: Final = 65535
+_JAVASCRIPT: Final = """
+await break case catch class const continue debugger default delete do else enum export
+extends false finally for function if import in instanceof let new null return static
+super switch this throw true try typeof var void while with yield
+"""
+_KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
+    "python": frozenset(keyword.kwlist),
+    "javascript": frozenset(_JAVASCRIPT.split()),
+}
 _REGEX_VERBS: Final = ("command", "pty")
 
 
@@ -58,6 +68,7 @@ class _Checker:
         self.refuse_zero(step.timeout, self._places.of(step, "timeout"))
         if step.verb in _REGEX_VERBS:
             self._check_saves(step)
+        self._check_variables(step)
         if step.verb == CREATE:
             options = step.args.get(CREATE)
             if isinstance(options, Mapping):
@@ -140,6 +151,17 @@ class _Checker:
                 check_pattern(text or "")
             except Bad as error:
                 self._places.add(error.code, pair.value, error.message, error.remedy)
+
+    def _check_variables(self, step: Step) -> None:
+        if step.verb != "run_code":
+            return
+        language = str(step.args.get("language") or "python")
+        given = self._places.of(step, "with")
+        for pair in given if isinstance(given, MapNode) else ():
+            if pair.name in _KEYWORDS.get(language, ()):
+                message = f"{pair.name!r} is a word of {language} and no variable"
+                remedy = f"choose another name, as {pair.name}_"
+                self._places.add("SB208", pair.key, message, remedy)
 
     def _check_ready(self, step: Step) -> None:
         ready = step.args.get("ready")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Literal
@@ -143,6 +144,7 @@ class Attempt:
             ),
             timeout=self.terms.timeout,
             limit=self.terms.limit,
+            save=self._own_save(),
         )
         verdict = await judge(step, self.one, await self._work(self.one), scope)
         return StepResult(
@@ -154,6 +156,12 @@ class Attempt:
             failure=verdict.outcome.failure,
             now=self.one.kept.fields if self.one.kept else None,
         )
+
+    def _own_save(self) -> Mapping[str, str]:
+        spec = self.parts.context.verbs[self.item.step.verb].spec
+        if not spec.own_save:
+            return {}
+        return {name: str(code) for name, code in self.item.step.save.items()}
 
     async def _work(self, one: Try) -> Outcome:
         verb = self.parts.context.verbs[self.item.step.verb]

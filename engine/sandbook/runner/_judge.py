@@ -33,7 +33,7 @@ async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict
     failure = outcome.failure
     if failure is not None and not replaces(subjects, failure.subject):
         return Verdict(outcome=outcome)
-    values, missing = await _saved(step, outcome.fields, scope)
+    values, missing = await _saved(step, outcome, one, scope)
     if missing:
         failed = Failure(cause=missing, kind="expect")
         return Verdict(outcome=replace(outcome, failure=failed), values=values)
@@ -45,9 +45,17 @@ async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict
 
 
 async def _saved(
-    step: Step, fields: Mapping[str, JSON], scope: Scope
-) -> tuple[dict[str, JSON], str]:
-    """The first group (or all) of each match in stdout; and why one is missing."""
+    step: Step, outcome: Outcome, one: Try, scope: Scope
+) -> tuple[Mapping[str, JSON], str]:
+    """The first group (or all) of each match in stdout; and why one is missing.
+
+    A verb that evaluates them itself has done so.
+    """
+    if one.save:
+        lacking = [repr(name) for name in one.save if name not in outcome.values]
+        told = f"`save` of {', '.join(lacking)} gave no value that fits JSON"
+        return outcome.values, told if lacking else ""
+    fields = outcome.fields
     values: dict[str, JSON] = {}
     name = "stdout" if "stdout" in fields else "text"
     text = str(fields.get(name) or "")

@@ -33,6 +33,7 @@ from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import BookContext
+from sandbook.runner._interpreters import Interpreters, contexts_of
 from sandbook.runner._packages import Audience, Packages, Place, install
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
@@ -69,6 +70,7 @@ class Live:
     reused: bool = False
     stays: bool = False
     ended: bool = False
+    is_equipped: bool = False
 
     def as_json(self) -> dict[str, JSON]:
         """The value of `sandbox` in an expression, and the fields of `create`."""
@@ -90,6 +92,7 @@ class Sandboxes:
         self._live: dict[str, Live] = {}
         self._locks: dict[str, anyio.Lock] = {}
         self._reservations = Reservations(context)
+        self.interpreters = Interpreters(tasks)
         context.whole.sandboxes.append(self)
 
     def names(self) -> tuple[str, ...]:
@@ -131,6 +134,11 @@ class Sandboxes:
     async def _equip(self, live: Live, audience: Audience | None) -> None:
         place = Place(name=live.name, sandbox=live.sandbox, env=live.env)
         await install(live.packages, place, self._context, audience)
+        if not live.is_equipped:
+            live.is_equipped = True
+            env = self._context.env_with(live.env)
+            cells = contexts_of(self._context, live.name, env)
+            self.interpreters.warm(live.sandbox, cells)
 
     async def create(
         self, options: Arguments, audience: Audience | None = None
@@ -330,6 +338,7 @@ class Sandboxes:
         live = self.peek(name)
         if live is None:
             return
+        self.interpreters.forget(live.sandbox)
         how = await self._destroy(live)
         live.ended = True
         await self._settle(live, how)
@@ -350,6 +359,7 @@ class Sandboxes:
         if live is None:
             return
         live.ended = True
+        self.interpreters.forget(live.sandbox)
         await self._reservations.leave(live.reservation, keep_until=live.expires_at)
         await live.sandbox.aclose()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,6 +13,8 @@ from sandbook.api import (
     Arguments,
     Background,
     Bound,
+    Code,
+    CodeContext,
     Failure,
     Files,
     Outcome,
@@ -26,7 +30,7 @@ from sandbook.runbook import Step
 from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import BookContext, Env
 from sandbook.runner._items import Around, Item
-from sandbook.runner._sandboxes import Sandboxes
+from sandbook.runner._sandboxes import Live, Sandboxes
 
 
 class Inner(Protocol):
@@ -66,6 +70,7 @@ class Try:
         cwd: str | None,
         timeout: float | None,
         limit: int | None,
+        save: Mapping[str, str],
     ) -> None:
         self._context = context
         self._sandboxes = sandboxes
@@ -83,6 +88,7 @@ class Try:
         self.cwd = cwd
         self.timeout = timeout
         self.limit = limit
+        self.save = save
         self.folder = context.runbook.folder
         self.project = context.runbook.project
         self.artifacts = context.whole.artifacts
@@ -95,11 +101,29 @@ class Try:
 
     async def sandbox(self) -> Sandbox:
         """The sandbox of this step, made now if it is the first that needs it."""
+        return (await self._live()).sandbox
+
+    async def _live(self) -> Live:
         live = await self._sandboxes.get(
             self._context.plan.sandbox_of(self._step), self
         )
         self.env = {**self._context.env_with(live.env), **self._own_env}
-        return live.sandbox
+        return live
+
+    @asynccontextmanager
+    async def code(self, language: str, context: str) -> AsyncGenerator[Code]:
+        """The interpreter with these variables, for this step alone."""
+        live = await self._live()
+        # The variables of `setup` do not last: what it leaves may come from a store.
+        in_setup = any(p.startswith("setup[") for p in self._item.path.split("."))
+        wanted = CodeContext(
+            language=language,
+            name=f"setup-{context}" if in_setup else context,
+            cwd=self.cwd,
+            env=self.env,
+        )
+        async with self._sandboxes.interpreters.use(live.sandbox, wanted) as code:
+            yield code
 
     async def run_below(
         self, key: str, *, limit: int | None = 1, fail_fast: bool = True
@@ -202,3 +226,26 @@ class Try:
     def artifact(self, path: Path) -> None:
         """Record a file below `artifacts` as a result of this step."""
         self.found.append(str(path.relative_to(self.artifacts)))
+
+    def keep_result(self, name: str, data: bytes) -> Path:
+        """Store bytes in the folder of this step below `artifacts`, masked."""
+        masked = self._context.whole.masker.stream()
+        path = self.artifacts / _folder_of(self._item) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(masked.feed(data) + masked.flush())
+        self.artifact(path)
+        return path
+
+    def place(self, line: int) -> str:
+        """`file:line` of a line of the verb's own text; empty where it has no lines."""
+        first = self._step.lines
+        return "" if first is None else f"{first.path}:{first.line + line - 1}"
+
+
+def _folder_of(item: Item) -> str:
+    """A name that no other step has: the id, with the path where that is not enough."""
+    own = item.step.id
+    if own is not None and item.path == item.step.path and ".use." not in item.path:
+        return own
+    flat = re.sub(r"[^\w.-]+", "-", item.path.replace("]", ""))
+    return f"{own}.{flat}" if own else flat

@@ -14,6 +14,7 @@ NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 TEXT: Final[Schema] = {"type": "string", "x-kind": "text"}
 LINE: Final[Schema] = {"type": "string", "x-kind": "line", "x-hash": True}
+CODE: Final[Schema] = {"type": "string", "x-kind": "code"}
 NAME: Final[Schema] = {"type": "string", "x-kind": "name", "pattern": NAME_PATTERN}
 INTEGER: Final[Schema] = {"type": "integer", "x-kind": "integer"}
 NUMBER: Final[Schema] = {"type": "number", "x-kind": "number"}

@@ -8,6 +8,7 @@ from typing import Final, cast
 from sandbook.api import Schema, VerbSpec
 from sandbook.schema._atoms import (
     BOOLEAN,
+    CODE,
     DURATION,
     FREE,
     INTEGER,
@@ -309,9 +310,19 @@ def step_keys(verb: VerbSpec) -> dict[str, Schema]:
     allowed = {name: one for name, one in STEP_KEYS.items() if name not in unfit}
     if "expect" in allowed:
         allowed["expect"] = _expect(verb.subjects)
+    if "save" in allowed and verb.own_save:
+        allowed["save"] = _SAVED_CODE
     own = {name: _with_subjects(schema) for name, schema in verb.keys.items()}
     every = {verb.name: _with_subjects(verb.value), **allowed, **own}
     return every | {name: _steps_like(every.get(name, {})) for name in verb.nested}
+
+
+_SAVED_CODE: Final = said(
+    static(names_to(CODE)),
+    "Values to keep under names: expressions of the language, evaluated after the "
+    "code; each value must fit JSON.",
+    {"rows": "len(data)"},
+)
 
 
 def _steps_like(schema: Schema) -> Schema:

@@ -11,6 +11,7 @@ from sandbook.verbs.copy import Copy
 from sandbook.verbs.create import Create, Teardown
 from sandbook.verbs.fetch import Fetch
 from sandbook.verbs.parallel import Parallel
+from sandbook.verbs.run_code import RunCode
 from sandbook.verbs.use import Use
 from sandbook.verbs.watch import Watch
 from sandbook.verbs.write import Write
@@ -25,6 +26,7 @@ def sandbook_verbs() -> Sequence[Verb]:
         Copy(),
         Fetch(),
         Command(),
+        RunCode(),
         Check(),
         Teardown(),
         Parallel(),
