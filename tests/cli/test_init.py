@@ -134,6 +134,27 @@ It runs in a sandbox of its own, which is removed afterwards.
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("a.txt", "the file `a.txt` must be there"),
+        ("{path: a.txt}", "the file `a.txt` must be there"),
+        ("{path: a.txt, exists: false}", "the file `a.txt` must not be there"),
+        (
+            "{path: a.txt, contains: x, size: {more_than: 3}}",
+            "the file `a.txt` must contain `x` and have the size more_than 3",
+        ),
+        (
+            "[a.txt, {path: b.txt, contains: x}]",
+            "the file `a.txt` must be there and the file `b.txt` must contain `x`",
+        ),
+    ],
+)
+def test_what_a_file_must_be_is_told(cli: Cli, file: str, told: str) -> None:
+    called = cli("explain", cli.book(f"steps: [{{check: {{file: {file}}}}}]"))
+    assert told in " ".join(called.out.split())
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_can_be_told(cli: Cli, path: Path) -> None:
     called = cli("explain", str(path))

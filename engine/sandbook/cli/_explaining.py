@@ -34,8 +34,6 @@ _MATCHERS: Final = MappingProxyType(
         "more_than": "be more than {}",
         "less_than": "be less than {}",
         "one_of": "be one of {}",
-        "exists": "exist: {}",
-        "size": "have the size {}",
     }
 )
 
@@ -272,6 +270,8 @@ def _musts(subjects: Mapping[str, Value]) -> list[str]:
 
 
 def _must(name: str, value: Value) -> str:
+    if name == "file":
+        return _file_must(value)
     if isinstance(value, Mapping) and value.keys() <= _MATCHERS.keys():
         parts = [_MATCHERS[k].format(_quoted(each)) for k, each in value.items()]
         return f"its {name} must {_and(parts)}"
@@ -280,9 +280,26 @@ def _must(name: str, value: Value) -> str:
     if name in ("exit", "status"):
         free = "may be anything" if value == "any" else f"must be {as_written(value)}"
         return f"its {name} {free}"
-    if name == "file":
-        return f"the file {_quoted(value)} must be there"
     return f"its {name} must contain {_quoted(value)}"
+
+
+def _file_must(value: Value) -> str:
+    if isinstance(value, tuple):
+        return _and([_file_must(each) for each in value])
+    if not isinstance(value, Mapping):
+        return f"the file {_quoted(value)} must be there"
+    told = f"the file {_quoted(value.get('path'))} must"
+    if value.get("exists") is False:
+        return f"{told} not be there"
+    parts = [f for k, v in value.items() for f in _of_file(k, v)]
+    return f"{told} {_and(parts or ['be there'])}"
+
+
+def _of_file(key: str, value: Value) -> Iterator[str]:
+    if key in _MATCHERS:
+        yield _MATCHERS[key].format(_quoted(value))
+    elif key == "size":
+        yield f"have the size {_entries(value)}"
 
 
 def _entries(value: Value) -> str:
