@@ -92,6 +92,25 @@ def test_the_fields_of_a_cell(cells: Cli) -> None:
     assert told.code == 0, told.out + told.err
 
 
+def test_the_last_value_is_shown_as_in_a_notebook_and_is_no_output(
+    cells: Cli,
+) -> None:
+    told = run(
+        cells,
+        """
+        steps:
+          - run_code: |
+              print("printed")
+              6 * 7
+            expect: {stdout: {equals: "printed\\n"}, text: {equals: "42"}}
+          - run_code: x = 1
+        """,
+    )
+    assert told.code == 0, told.out
+    shown = [line.strip() for line in told.out.splitlines() if "│" in line]
+    assert shown == ["│ printed", "│ 42"]
+
+
 def test_a_value_that_is_not_json_is_told_as_that(cells: Cli) -> None:
     book = "steps: [{run_code: 'print(7); object', expect: {json: {a: 1}}}]"
     told = run(cells, book)

@@ -79,6 +79,9 @@ class Cell:
             self.text = bundle.get(PLAIN, b"").decode(errors="replace")
             self.json = _json_of(bundle)
         kind = richest(bundle, is_value=is_value)
+        if is_value and kind is None and self.text:
+            # As a notebook shows it: it is no output of the code.
+            self.step.show("stdout", f"{self.text}\n".encode(errors="replace"))
         if kind is not None and self._has_room(len(bundle[kind])):
             name = f"{len(self.results) + 1}{suffix_of(kind)}"
             path = self.step.keep_result(name, bundle[kind])
