@@ -97,9 +97,7 @@ def _code() -> frozenset[str]:
     from sandbook_local.languages import languages
 
     found = frozenset(f"code.{language}" for language in languages())
-    return found | (
-        {"code.rich", "code.interrupt"} if "code.python" in found else set()
-    )
+    return found | _PYTHON if "code.python" in found else found
 
 
 def _capabilities(_settings: Settings) -> Capabilities:

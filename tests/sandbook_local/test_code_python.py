@@ -299,10 +299,16 @@ async def test_an_interpreter_that_died_unseen_is_told_once(
     await good(code, "1")
 
 
-async def test_a_restart_forgets_everything(sandbox: LocalSandbox) -> None:
+async def test_a_restart_forgets_everything_and_changes_the_id(
+    sandbox: LocalSandbox,
+) -> None:
     code = await python(sandbox)
     await good(code, "x = 1")
+    before = code.id
+    assert (await python(sandbox)).id == before
     await code.restart()
+    assert code.id != before
+    assert (await python(sandbox)).id == code.id
     assert (await give(code, "x")).failed is not None
     assert (await good(code, "1"))[0].done.count == 2
 

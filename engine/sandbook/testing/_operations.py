@@ -21,6 +21,8 @@ import anyio
 
 from sandbook.api import (
     JSON,
+    CodeContext,
+    CodeRequest,
     ExecRequest,
     ExecResult,
     Process,
@@ -29,6 +31,7 @@ from sandbook.api import (
     SandboxRef,
     SandboxSpec,
     Shell,
+    Text,
 )
 from sandbook.testing._subject import Subject
 
@@ -186,6 +189,32 @@ async def join_pty(subject: Subject, asked: Arguments) -> dict[str, JSON]:
     }
 
 
+async def cell(subject: Subject, asked: Arguments) -> dict[str, JSON]:
+    """Attach, run a cell of the main context, and tell what it printed."""
+    box = await _attach(subject, asked)
+    code = await box.code(CodeContext(language="python"))
+    printed = ""
+    async for event in code.run(_cell(asked)):
+        printed += event.data if isinstance(event, Text) else ""
+    await box.aclose()
+    return {"printed": printed}
+
+
+async def cell_told(subject: Subject, asked: Arguments) -> dict[str, JSON]:
+    """Attach, run a cell, say when it prints something, and wait to be killed."""
+    box = await _attach(subject, asked)
+    code = await box.code(CodeContext(language="python"))
+    async for event in code.run(_cell(asked)):
+        if isinstance(event, Text):
+            sys.stdout.write(json.dumps({"printed": event.data}) + "\n")
+            sys.stdout.flush()
+    return {}
+
+
+def _cell(asked: Arguments) -> CodeRequest:
+    return CodeRequest(key="from another process", source=str(asked["source"]))
+
+
 async def flood(subject: Subject, asked: Arguments) -> dict[str, JSON]:
     """Run a program with much output; how this process grew."""
     box = await _attach(subject, asked)
@@ -304,6 +333,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "find": find,
     "leave_pty": leave_pty,
     "join_pty": join_pty,
+    "cell": cell,
+    "cell_told": cell_told,
     "flood": flood,
     "stall": stall,
     "stream_file": stream_file,

@@ -1,6 +1,7 @@
 """Providers that each break one rule, to show that the check of that rule finds it."""
 
 from tests.conformance.mutants import (
+    cells,
     commands,
     endings,
     files,
@@ -9,6 +10,7 @@ from tests.conformance.mutants import (
     keys,
     lifecycle,
     links,
+    ports,
     registration,
     streams,
     terminals,
@@ -23,6 +25,7 @@ __all__ = [
     "MUTANTS",
     "PROVIDERS",
     "Mutant",
+    "cells",
     "commands",
     "endings",
     "files",
@@ -31,6 +34,7 @@ __all__ = [
     "keys",
     "lifecycle",
     "links",
+    "ports",
     "registration",
     "streams",
     "terminals",

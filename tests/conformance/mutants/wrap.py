@@ -23,6 +23,8 @@ from sandbook.api import (
     Chunk,
     Code,
     CodeContext,
+    CodeEvent,
+    CodeRequest,
     Destroyed,
     Diagnosis,
     EchoState,
@@ -159,6 +161,25 @@ class MutantPty:
         await self.inner.detach()
 
 
+class MutantCode:
+    """A context of code cells, unchanged."""
+
+    def __init__(self, box: MutantSandbox, inner: Code, request: CodeContext) -> None:
+        self.box = box
+        self.inner = inner
+        self.request = request
+        self.id = inner.id
+
+    def run(self, cell: CodeRequest) -> AsyncIterator[CodeEvent]:
+        return self.inner.run(cell)
+
+    async def interrupt(self) -> None:
+        await self.inner.interrupt()
+
+    async def restart(self) -> None:
+        await self.inner.restart()
+
+
 class MutantSandbox:
     """A sandbox, unchanged."""
 
@@ -185,7 +206,8 @@ class MutantSandbox:
         return self.wrap(found, ExecRequest(program=("found",), key=key))
 
     async def code(self, request: CodeContext) -> Code:
-        return await self.inner.code(request)
+        inner = await self.inner.code(request)
+        return self.provider.code_type(self, inner, request)
 
     async def pty(self, request: PtyRequest) -> Pty:
         return self.wrap_pty(await self.inner.pty(request), request)
@@ -227,6 +249,7 @@ class MutantProvider:
     process_type: ClassVar[type[MutantProcess]] = MutantProcess
     pty_type: ClassVar[type[MutantPty]] = MutantPty
     files_type: ClassVar[type[MutantFiles]] = MutantFiles
+    code_type: ClassVar[type[MutantCode]] = MutantCode
     info: ProviderInfo
 
     def __init__(self, settings: Settings) -> None:
@@ -329,6 +352,7 @@ def _provider_of(broken: type, name: str, base: str) -> type[MutantProvider]:
         (MutantPty, "pty_type"),
         (MutantSandbox, "sandbox_type"),
         (MutantFiles, "files_type"),
+        (MutantCode, "code_type"),
     )
     for kind, place in places:
         if issubclass(broken, kind):

@@ -1,6 +1,7 @@
 """The checks, one module per part of the contract; importing this enters them all."""
 
 from sandbook.testing.checks import (
+    code,
     commands,
     endings,
     files,
@@ -9,6 +10,7 @@ from sandbook.testing.checks import (
     keys,
     lifecycle,
     links,
+    ports,
     registration,
     streams,
     terminals,
@@ -18,6 +20,7 @@ from sandbook.testing.checks import (
 )
 
 __all__ = [
+    "code",
     "commands",
     "endings",
     "files",
@@ -26,6 +29,7 @@ __all__ = [
     "keys",
     "lifecycle",
     "links",
+    "ports",
     "registration",
     "streams",
     "terminals",
