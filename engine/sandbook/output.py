@@ -175,5 +175,14 @@ class _Ring:
 
 def output_name(step: str, attempt: int) -> str:
     """The name for one try: `steps[2].each[0]` gives `steps-2.each-0.try-1.txt`."""
-    flat = re.sub(r"[^\w.-]+", "-", step.replace("]", ""))
-    return f"{flat}.try-{attempt}.txt"
+    return f"{_flat(step)}.try-{attempt}.txt"
+
+
+def recording_name(step: str, attempt: int) -> str:
+    """The name of what a terminal showed in one try: `steps-2.cast`, for the first."""
+    again = f".try-{attempt}" if attempt > 1 else ""
+    return f"{_flat(step)}{again}.cast"
+
+
+def _flat(step: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", step.replace("]", ""))

@@ -66,7 +66,8 @@ class Step:
     are written so. `children` are the steps under the verb's nested keys, by key,
     `used` is the runbook that a `use` step runs: the paths of its steps continue the
     path of this one. `lines` is where the first line of the verb's own text stands, of
-    one whose lines are those of the file.
+    one whose lines are those of the file. `places` says where maps within its values
+    stand, as `script[2].then[0]`, of verbs that ask for it.
     """
 
     path: str
@@ -94,6 +95,9 @@ class Step:
     )
     used: Runbook | None = field(default=None, repr=False)
     lines: Location | None = None
+    places: Mapping[str, Location] = field(
+        default_factory=dict[str, Location], repr=False
+    )
 
     @property
     def hash(self) -> str:

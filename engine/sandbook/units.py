@@ -22,6 +22,9 @@ _BYTES = {
 }
 _SIZE = re.compile(r"(\d{1,20})(?:\.(\d{1,20}))?([A-Za-z]+)", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+LARGEST_SCREEN = 1000
+"""Columns or rows; a larger screen would only cost memory."""
+
 _TERMINAL = re.compile(r"([1-9]\d{0,3})x([1-9]\d{0,3})", re.ASCII)
 _LONGEST = 100 * 365 * 86_400.0
 _LARGEST = 2**60
@@ -76,6 +79,16 @@ def parse_terminal_size(text: str) -> tuple[int, int]:
             f"{text!r} is not a terminal size: write columns x rows, as 80x24"
         )
     return int(match[1]), int(match[2])
+
+
+def parse_screen_size(text: str) -> tuple[int, int]:
+    """The same, of a terminal that is kept in memory; raises `ValueError` as well."""
+    cols, rows = parse_terminal_size(text)
+    if max(cols, rows) > LARGEST_SCREEN:
+        raise ValueError(
+            f"{text!r} is too large: write at most {LARGEST_SCREEN} columns and rows"
+        )
+    return cols, rows
 
 
 def format_duration(seconds: float) -> str:

@@ -7,7 +7,9 @@ unless it detached before.
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -40,6 +42,8 @@ class LocalProcess:
         self._line = line
         self._ref = ref
         self._stdin: int | None = None
+        self._senders = 0
+        self._is_stdin_over = False
         self._result: ExecResult | None = None
         self._detached = False
 
@@ -80,13 +84,27 @@ class LocalProcess:
     async def send(self, data: bytes) -> None:
         """Write to its stdin, waiting while the pipe is full."""
         stdin = await self.input_descriptor()
-        left = memoryview(data)
+        self._senders += 1
+        try:
+            await self._write(stdin, memoryview(data))
+        finally:
+            self._senders -= 1
+            if self._is_stdin_over:
+                self._drop_stdin()
+
+    async def _write(self, stdin: int, left: memoryview) -> None:
         while left:
             try:
                 left = left[os.write(stdin, left) :]
-            except BlockingIOError:
+            except BlockingIOError as error:
+                if self._is_stdin_over or _is_hung_up(stdin):
+                    # A full terminal stays so when nobody reads it any more.
+                    raise self._closed() from error
                 await anyio.wait_writable(stdin)
-            except BrokenPipeError as error:
+            except OSError as error:
+                # EIO is a terminal whose program has ended.
+                if error.errno not in (errno.EPIPE, errno.EIO):
+                    raise
                 raise self._closed() from error
 
     async def end_input(self) -> None:
@@ -172,7 +190,9 @@ class LocalProcess:
         return self._stdin
 
     def _drop_stdin(self) -> None:
-        if self._stdin is not None:
+        # Its number would be another file's while somebody still waits to write.
+        self._is_stdin_over = self._senders > 0
+        if self._stdin is not None and not self._is_stdin_over:
             os.close(self._stdin)
             self._stdin = None
 
@@ -201,6 +221,12 @@ class LocalProcess:
                 operation=operation,
                 ref=self._ref,
             )
+
+
+def _is_hung_up(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, 0)
+    return any(event & select.POLLHUP for _, event in waiting.poll(0))
 
 
 def lost(folder: Path, ref: SandboxRef, operation: str) -> ProviderError:

@@ -226,6 +226,16 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "use: cycles are refused": ("use_in_a_circle",),
     "use: it does not end the sandbox of this file": ("use_ends_our_sandbox",),
     "parallel: a list of steps": ("parallel_wrong",),
+    "` #` in see, see_regex, not_see, type, enter, paste is refused": (
+        "pty_hash_in_a_line",
+    ),
+    "pty: `script` is required, its lines are known": ("pty_script",),
+    "pty: `size` is COLUMNSxROWS": ("pty_size",),
+    "pty: `see_regex` and `ignore` are regular expressions": ("pty_patterns",),
+    "pty: keys that can be pressed": ("pty_keys",),
+    "pty: what was left is joined again before it is used": ("pty_left",),
+    "pty: names of screens are names of files": ("pty_snapshot_name",),
+    "`setup` opens no terminal": ("setup_opens_no_terminal",),
     # §7 Paths
     "paths of this computer stay in the project": ("copy_outside",),
     "`to` of fetch stays in the artifacts folder": ("fetch_outside",),
@@ -243,12 +253,5 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "warns of a retry that never comes": ("warn_retry_of_nothing",),
 }
 
-WAITING: Final[Mapping[str, str]] = {
-    "` #` in see, see_regex, not_see, type, enter, paste is refused": "pty",
-    "pty: `script` is required, its lines are known": "pty",
-    "pty: `size` is COLUMNSxROWS": "pty",
-    "pty: `see_regex` and `ignore` are regular expressions": "pty",
-    "pty: keys that can be pressed": "pty",
-    "`setup` opens no terminal": "pty",
-}
+WAITING: Final[Mapping[str, str]] = {}
 """Rules that no file can break before that verb is there."""

@@ -27,9 +27,7 @@ VERBS: Final[Mapping[str, VerbSpec]] = {
 }
 EXAMPLES: Final = examples()
 _CODE: Final = re.compile(r"\((SB\d+)\)$", re.MULTILINE)
-_NO_FILE: Final = {
-    "SB109": "needs a verb with a script",
-}
+_NO_FILE: Final[Mapping[str, str]] = {}
 """Codes that no file can show yet, and why."""
 
 

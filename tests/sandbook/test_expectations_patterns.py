@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbook.errors import UsageError
-from sandbook.expectations import Found, PatternTooSlow, search, unmet
-from sandbook.expectations._patterns import LIMIT_S, is_quick
+from sandbook.expectations import unmet
+from sandbook.finding import LIMIT_S, Found, PatternTooSlow, is_quick, search
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ MORE_BEYOND: Mapping[str, str] = {
     "check_step": "which key is missing depends on others",
     "free_values_that_could_be_two": "whether a value was quoted is not seen",
     "in_braces_no_space_before_a_brace": "some readers of YAML take it as meant",
+    "pty_hash_in_a_line": "a comment is nothing to a reader of YAML",
+    "pty_keys": "keys have many names, and any character is one",
     "use_of_a_broken_one": "the mistake is in another file",
     "write_base64": "an empty text is nothing to a reader of YAML",
 }

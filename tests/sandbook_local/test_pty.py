@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from sandbook.api import ExecRequest, Pty, PtyRequest, Settings
-from sandbook.errors import SandboxGone
+from sandbook.errors import SandboxGone, UsageError
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import until
@@ -190,3 +190,26 @@ async def test_a_program_that_does_not_hang_up_is_killed(sandbox: LocalSandbox) 
         await screen.until(b"ready")
         await pty.hang_up()
     assert (await pty.wait()).end == "signalled"
+
+
+async def test_typing_into_a_full_terminal_ends_with_its_program(
+    sandbox: LocalSandbox,
+) -> None:
+    pty = await sandbox.pty(_request("sh", "-c", "stty raw -echo; echo on; sleep 300"))
+    screen = Screen(pty)
+    refused: list[UsageError] = []
+
+    async def fill() -> None:
+        try:
+            await pty.send(b"x" * 1_000_000)
+        except UsageError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(screen.read)
+        await screen.until(b"on")
+        tasks.start_soon(fill)
+        await anyio.sleep(0.1)
+        await pty.signal("KILL")
+        assert (await pty.wait()).code == 137
+    assert refused

@@ -19,7 +19,9 @@ Schema: TypeAlias = Mapping[str, object]
 
 The keyword `x-kind` says how the text of a scalar is read: text, line (takes the
 rest of its line), shell (a line bound by shell context), code (no expressions),
-name, boolean, integer, number, duration, size, octal, expression, free.
+name, boolean, integer, number, duration, size, octal, terminal (COLUMNSxROWS),
+expression, free. `x-located` keeps the places of the maps in a value, for
+`StepScope.place_of`.
 """
 
 
@@ -107,15 +109,42 @@ class Background:
     fields: Callable[[], Mapping[str, JSON]]
 
 
+class Recording(Protocol):
+    """What a terminal shows, kept as it comes; secrets are masked in it."""
+
+    path: Path
+
+    def output(self, data: bytes) -> None:
+        """The terminal showed this."""
+        ...
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The terminal has another size from now on."""
+        ...
+
+    def marker(self, text: str) -> None:
+        """Name this moment, for somebody who wants to jump there."""
+        ...
+
+    def exit(self, code: int | None) -> None:
+        """The program has ended."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
 class StepScope(Protocol):
     """One try of a step, as its verb sees it.
 
     `args` are the step's values, evaluated; `secret_args` names those that contain
     a secret. `key` names this try for good. `env` and `cwd` are the step's,
     `timeout` the seconds it has left, `limit` the number under that key, None where
-    there is none. `save` is what a verb with `own_save` has to evaluate.
-    `folder` is the runbook's, `project` the one that local paths stay
-    in, `artifacts` where results go.
+    there is none. `save` is what a verb with `own_save` has to evaluate. `file` is the
+    runbook, `folder` where it stands, `project` the one that local paths stay in,
+    `artifacts` where results go. With `update_snapshots` screens are written, and not
+    compared.
     """
 
     args: Arguments
@@ -126,6 +155,8 @@ class StepScope(Protocol):
     timeout: float | None
     limit: int | None
     save: Mapping[str, str]
+    update_snapshots: bool
+    file: Path
     folder: Path
     project: Path
     artifacts: Path
@@ -202,6 +233,18 @@ class StepScope(Protocol):
 
     def file_name(self, name: str) -> str:
         """The name that a file of the sandbox gets on this computer: no secrets."""
+        ...
+
+    def masked(self, text: str) -> str:
+        """A text without secrets, for what is stored elsewhere or cut in pieces."""
+        ...
+
+    def place_of(self, where: str) -> str:
+        """The file and line of a map in a value, as `script[2].then[0]`."""
+        ...
+
+    def record(self, *, cols: int, rows: int, term: str, command: str) -> Recording:
+        """Begin the recording of a terminal; its file is a result of this step."""
         ...
 
     def artifact(self, path: Path) -> None:

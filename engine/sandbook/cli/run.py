@@ -53,6 +53,7 @@ class Flags(choosing.Choice):
     allow_host_network: bool
     allow_unisolated: bool
     no_quota: bool
+    update_snapshots: bool
     reports: tuple[str, ...]
     as_json: bool
     quiet: bool
@@ -99,6 +100,11 @@ class Flags(choosing.Choice):
     help="Let sandboxes use this computer's own network.",
 )
 @options.unisolated_option
+@click.option(
+    "--update-snapshots",
+    is_flag=True,
+    help="Write the screens that `snapshot` compares with.",
+)
 @click.option("--no-quota", is_flag=True, help="Count nothing and obey no limit.")
 @report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -150,6 +156,7 @@ def _prepare(files: Sequence[str], flags: Flags) -> list[tuple[Opened, RunReques
                 teardown_timeout=flags["teardown_timeout"],
                 host_network=flags["allow_host_network"],
                 count_quota=not flags["no_quota"],
+                update_snapshots=flags["update_snapshots"],
             ),
         )
         for each, own_inputs, own_secrets in zip(opened, inputs, secrets, strict=True)

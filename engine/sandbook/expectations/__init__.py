@@ -11,25 +11,14 @@ from sandbook.errors import UsageError
 from sandbook.expectations._files import FILE_LIMIT, unmet_files
 from sandbook.expectations._matchers import MATCHERS, match
 from sandbook.expectations._paths import NotThere, dig, parse_path
-from sandbook.expectations._patterns import Found, PatternTooSlow, search
-from sandbook.expectations._words import (
-    ABSENT,
-    SHOWN,
-    Actual,
-    nearest_line,
-    shown,
-)
+from sandbook.expectations._words import ABSENT, SHOWN, Actual, shown
 
 __all__ = [
     "FILE_LIMIT",
     "MATCHERS",
     "SHOWN",
-    "Found",
-    "PatternTooSlow",
-    "nearest_line",
     "parse_path",
     "replaces",
-    "search",
     "shown",
     "unmet",
 ]

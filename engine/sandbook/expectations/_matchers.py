@@ -8,15 +8,14 @@ from typing import Final, TypeGuard
 
 from sandbook.api import JSON, Bound, BoundShell
 from sandbook.errors import UsageError
-from sandbook.expectations._patterns import PatternTooSlow, search
 from sandbook.expectations._words import (
     Absent,
     Actual,
     difference,
-    nearest_line,
     quoted,
     shown,
 )
+from sandbook.finding import PatternTooSlow, nearest_line, search
 from sandbook.units import parse_size
 
 Rule = Callable[[Actual, Bound], str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
@@ -11,9 +10,6 @@ from sandbook.api import JSON, Bound
 
 SHOWN: Final = 120
 """Characters of a value that a message repeats."""
-
-_LINES: Final = 2000
-_WIDEST: Final = 500
 
 
 class Absent:
@@ -57,19 +53,3 @@ def difference(actual: str, wanted: str) -> str:
     there = shown(have[same]) if same < len(have) else "the end"
     needed = shown(want[same]) if same < len(want) else "the end"
     return f"line {same + 1} should be {needed} and is {there}"
-
-
-def nearest_line(text: str, wanted: str) -> str:
-    """The line most like the one that was wanted; empty when none is near."""
-    lines = [line for line in text.splitlines()[-_LINES:] if len(line) <= _WIDEST]
-    if len(lines) < 2 or len(wanted) > _WIDEST:  # noqa: PLR2004 - one line is shown anyway
-        return ""
-    # Quick ratios first: a whole comparison of thousands of lines takes seconds.
-    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
-    best, score = "", 0.5
-    for line in lines:
-        matcher.set_seq1(line)
-        if matcher.real_quick_ratio() > score and matcher.quick_ratio() > score:
-            ratio = matcher.ratio()
-            best, score = (line, ratio) if ratio > score else (best, score)
-    return best

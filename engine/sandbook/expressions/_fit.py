@@ -9,7 +9,7 @@ from typing import Final
 from sandbook.api import JSON
 from sandbook.expressions._json import is_number, kind_of, shown
 from sandbook.expressions._values import ExpressionError, Kind
-from sandbook.units import parse_duration, parse_size
+from sandbook.units import parse_duration, parse_screen_size, parse_size
 
 _OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
 
@@ -32,6 +32,13 @@ def _is_octal(value: JSON) -> bool:
     return isinstance(value, str) and _OCTAL.fullmatch(value) is not None
 
 
+def _is_terminal(value: JSON) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse_screen_size(value))
+    except ValueError:
+        return False
+
+
 _FITS: Final[Mapping[Kind, Callable[[JSON], bool]]] = {
     "text": lambda value: isinstance(value, str),
     "free": lambda _: True,
@@ -39,6 +46,7 @@ _FITS: Final[Mapping[Kind, Callable[[JSON], bool]]] = {
     "integer": lambda value: is_number(value) and isinstance(value, int),
     "number": is_number,
     "octal": _is_octal,
+    "terminal": _is_terminal,
     "duration": lambda _: False,
     "size": lambda _: False,
 }
@@ -47,6 +55,7 @@ _NEEDED: Final[Mapping[Kind, str]] = {
     "integer": "a whole number",
     "number": "a number",
     "octal": "a file mode as 0644",
+    "terminal": "a terminal size as 80x24",
     "duration": "a duration as 30s",
     "size": "a size as 512MB",
 }

@@ -11,7 +11,15 @@ from sandbook.errors import Location, SandbookError
 from sandbook.expressions._tree import Tree, paths
 
 Kind = Literal[
-    "text", "free", "boolean", "integer", "number", "duration", "size", "octal"
+    "text",
+    "free",
+    "boolean",
+    "integer",
+    "number",
+    "duration",
+    "size",
+    "octal",
+    "terminal",
 ]
 """What a value must be once it is evaluated; `free` keeps whatever it is."""
 

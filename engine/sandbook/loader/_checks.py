@@ -14,7 +14,7 @@ from sandbook.loader._source import Source
 from sandbook.loader._together import check_together
 from sandbook.loader._values import check_values
 from sandbook.loader._warnings import warn
-from sandbook.runbook import Runbook
+from sandbook.runbook import Runbook, Step, flat
 
 
 def check_runbook(
@@ -35,5 +35,14 @@ def check_runbook(
     check_sandboxes(runbook, places, verbs)
     check_together(runbook, places, verbs, ids=ids)
     check_values(runbook, places)
+    if any(step.verb == "pty" for step in flat(_every(runbook))):
+        # Hardly a file has a terminal, and keys have many names.
+        from sandbook.loader._terminals import check_terminals
+
+        check_terminals(runbook, places)
     is_whole = all(problem.severity != "error" for problem in source.problems)
     warn(runbook, places, is_whole=is_whole)
+
+
+def _every(runbook: Runbook) -> tuple[Step, ...]:
+    return (*runbook.setup, *runbook.steps, *runbook.final)

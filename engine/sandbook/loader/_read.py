@@ -59,7 +59,7 @@ class TreeReader:
         if isinstance(node, ListNode):
             return self._list(node, fitting[0], root)
         if isinstance(node, MapNode):
-            return self._map(node, _best(node, fitting), root)
+            return self._one_map(node, fitting, root)
         return self._scalar(node, fitting, choices)
 
     def add(self, code: str, node: Node, message: str, remedy: str = "") -> None:
@@ -189,13 +189,33 @@ class TreeReader:
             inner = items_of(schema)
         return tuple(self.read(item, inner, root) for item in node.items)
 
-    def _map(self, node: MapNode, schema: Schema, root: Schema) -> Value:
+    def _one_map(self, node: MapNode, fitting: Sequence[Schema], root: Schema) -> Value:
+        """A map that is one of several: the one whose keys it has."""
+        best = _best(node, fitting)
+        every = list(
+            dict.fromkeys(key for one in fitting for key in properties_of(one))
+        )
+        strange = [pair for pair in node if pair.name not in every]
+        named = any(node.find(name) for name in words_of(best, "required"))
+        if len(fitting) > 1 and not named and strange and others_of(best) is None:
+            # Which of them was meant is not known: what is missing cannot be told.
+            for pair in strange:
+                self.unknown_key(pair, every)
+            return None
+        return self._map(node, best, root, frozenset(every))
+
+    def _map(
+        self, node: MapNode, schema: Schema, root: Schema, every: frozenset[str]
+    ) -> Value:
         known = properties_of(schema)
         is_free = kind_of(schema) in _ANYTHING
         others = _FREE if is_free else others_of(schema)
         values: dict[str, Value] = {}
         for pair in node:
             inner = known.get(pair.name, others)
+            if inner is None and pair.name in every:
+                self._beside(pair, next(iter(values), ""))
+                continue
             if inner is None:
                 self.unknown_key(pair, list(known))
                 continue
@@ -204,6 +224,12 @@ class TreeReader:
             values[pair.name] = self.read(pair.value, inner, root)
         self._complete(node, schema)
         return values
+
+    def _beside(self, pair: Pair, first: str) -> None:
+        """Add the problem of a key that is right elsewhere, but not with this one."""
+        where = f"beside {first!r}" if first else "here"
+        message = f"{pair.name!r} cannot stand {where}"
+        self.add("SB213", pair.key, message, "remove it, or make it one of its own")
 
     def _complete(self, node: MapNode, schema: Schema) -> None:
         for name in words_of(schema, "required"):

@@ -20,7 +20,7 @@ from sandbook.loader._source import Source
 from sandbook.problems import nearest
 from sandbook.schema import NAME_PATTERN, VERSION, kind_of, words_of
 from sandbook.shell_text import bind_shell
-from sandbook.units import parse_duration, parse_size
+from sandbook.units import parse_duration, parse_screen_size, parse_size
 
 _NAME: Final = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -45,6 +45,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "duration": "a duration as 30s",
     "size": "a size as 512MB",
     "octal": "a file mode as 0644",
+    "terminal": "a terminal size as 80x24",
     "expression": "a condition",
     "whole": "one ${{ … }}",
 }
@@ -194,6 +195,7 @@ _TEMPLATE_KINDS: Final[Mapping[str, Kind]] = {
     "duration": "duration",
     "size": "size",
     "octal": "octal",
+    "terminal": "terminal",
     "free": "free",
     "item": "free",
     "whole": "free",
@@ -269,6 +271,15 @@ def _octal(text: str, _plain: bool) -> _Plain:  # noqa: FBT001
     return text
 
 
+def _terminal(text: str, _plain: bool) -> _Plain:  # noqa: FBT001
+    try:
+        parse_screen_size(text)
+    except ValueError as error:
+        message, _, remedy = str(error).partition(": ")
+        raise Bad("SB215", message, remedy) from error
+    return text
+
+
 def _free(text: str, is_plain: bool) -> _Plain:  # noqa: FBT001
     if not is_plain:
         return text
@@ -335,6 +346,7 @@ _PLAIN: Final[Mapping[str, Callable[[str, bool], _Plain]]] = {
     "duration": _by_unit(parse_duration),
     "size": _by_unit(parse_size),
     "octal": _octal,
+    "terminal": _terminal,
     "free": _free,
     "version": _version,
     "whole": _whole,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -212,8 +212,15 @@ class StepReader:
         own = {verb.name, *verb.keys}
         common = {name: value for name, value in values.items() if name not in own}
         timeout = verb.timeout if default is None else default
+        places = {
+            where: self._source.locate(inner.start)
+            for name, schema in self._keys[verb.name].items()
+            if schema.get("x-located") and (pair := node.find(name)) is not None
+            for where, inner in _maps_in(pair.value, name)
+        }
         return Step(
             path=path,
+            places=places,
             verb=verb.name,
             args={name: value for name, value in values.items() if name in own},
             at=self._source.locate(node.start),
@@ -245,6 +252,17 @@ class StepReader:
             return replace(at, line=at.line + 1, column=1)
         # Lines of a text without a block are joined.
         return at if at.line == self._source.locate(node.end).line else None
+
+
+def _maps_in(node: Node, where: str) -> Iterator[tuple[str, MapNode]]:
+    """The maps in a value, and how they are reached from the step."""
+    if isinstance(node, MapNode):
+        yield where, node
+        for pair in node:
+            yield from _maps_in(pair.value, f"{where}.{pair.name}")
+    elif isinstance(node, ListNode):
+        for index, item in enumerate(node.items):
+            yield from _maps_in(item, f"{where}[{index}]")
 
 
 def _label(node: MapNode, verb: VerbSpec) -> str:

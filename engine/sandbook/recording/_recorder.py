@@ -42,6 +42,7 @@ class Recorder:
         Raises:
             SandbookError: The file cannot be made; so says each method that writes.
         """
+        self.path = path
         self._masker = masker or Masker({})
         self._stream = self._masker.stream()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -11,8 +11,13 @@ from typing import Final
 
 from sandbook.errors import UsageError
 from sandbook.recording._model import Event, Header, Recording
-from sandbook.terminal import LARGEST, Screen
-from sandbook.units import format_duration, parse_duration, parse_terminal_size
+from sandbook.terminal import Screen
+from sandbook.units import (
+    LARGEST_SCREEN,
+    format_duration,
+    parse_duration,
+    parse_terminal_size,
+)
 
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", re.ASCII)
 _SECONDS: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
@@ -142,11 +147,11 @@ def _unknown(text: str, names: Sequence[str]) -> UsageError:
 def shown_lines(recording: Recording) -> list[str]:
     """The lines a person would have seen: what scrolled by, and the last screen."""
     header = recording.header
-    screen = Screen(min(header.cols, LARGEST), min(header.rows, LARGEST))
+    screen = Screen(min(header.cols, LARGEST_SCREEN), min(header.rows, LARGEST_SCREEN))
     for event in recording.events:
         if event.kind == "o":
             screen.feed(event.data.encode("utf-8", "replace"))
         elif event.kind == "r":
             cols, rows = parse_terminal_size(event.data)
-            screen.resize(min(cols, LARGEST), min(rows, LARGEST))
+            screen.resize(min(cols, LARGEST_SCREEN), min(rows, LARGEST_SCREEN))
     return [*screen.output(), *(screen.lines() if screen.is_full else [])]

@@ -54,6 +54,7 @@ class RunRequest:
     keep: bool = False
     artifacts: Path | None = None
     teardown_timeout: float = TEARDOWN_TIMEOUT
+    update_snapshots: bool = False
     host_network: bool = False
     count_quota: bool = True
     handle_signals: bool = True

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sandbook.api import JSON, Bound, Failure, Outcome
-from sandbook.expectations import (
-    PatternTooSlow,
-    nearest_line,
-    replaces,
-    search,
-    shown,
-)
+from sandbook.expectations import replaces, shown
 from sandbook.expressions import Scope, evaluate
+from sandbook.finding import Found, PatternTooSlow, nearest_line, search
 from sandbook.runbook import Step
 from sandbook.runner._try import Try
 
@@ -47,7 +42,7 @@ async def judge(step: Step, one: Try, outcome: Outcome, scope: Scope) -> Verdict
 async def _saved(
     step: Step, outcome: Outcome, one: Try, scope: Scope
 ) -> tuple[Mapping[str, JSON], str]:
-    """The first group (or all) of each match in stdout; and why one is missing.
+    """The first group (or all) of each match; and why one is missing.
 
     A verb that evaluates them itself has done so.
     """
@@ -57,18 +52,28 @@ async def _saved(
         return outcome.values, told if lacking else ""
     fields = outcome.fields
     values: dict[str, JSON] = {}
-    name = "stdout" if "stdout" in fields else "text"
-    text = str(fields.get(name) or "")
+    # Of a terminal, what stands on the screen counts before what scrolled away.
+    names = ("stdout",) if "stdout" in fields else ("text", "output")
+    texts = [str(fields.get(name) or "") for name in names]
     for saved, pattern in step.save.items():
         written = str(evaluate(pattern, scope))
         try:
-            found = await search(written, text)
+            found = await _first_match(written, texts)
         except PatternTooSlow as error:
             return values, f"`save` of {saved!r}: {error.message}; {error.remedy}"
         if found is None:
-            near = nearest_line(text, written)
-            least = f"the nearest line is {near!r}" if near else f"it is {shown(text)}"
+            near = nearest_line(texts[-1], written)
+            least = f"it is {shown(texts[-1])}"
+            least = f"the nearest line is {near!r}" if near else least
             told = f"`save` found no match of {written!r} for {saved!r}"
-            return values, f"{told} in {name}: {least}"
+            return values, f"{told} in {names[-1]}: {least}"
         values[saved] = found.first
     return values, ""
+
+
+async def _first_match(pattern: str, texts: Sequence[str]) -> Found | None:
+    for text in texts:
+        found = await search(pattern, text)
+        if found is not None:
+            return found
+    return None

@@ -18,13 +18,14 @@ from sandbook.api import (
     Failure,
     Files,
     Outcome,
+    Recording,
     Sandbox,
     StreamName,
 )
 from sandbook.errors import UsageError
 from sandbook.expectations import unmet
 from sandbook.expressions import Scope, why_false
-from sandbook.output import OutputFile
+from sandbook.output import OutputFile, recording_name
 from sandbook.plan import MAIN
 from sandbook.runbook import Step
 from sandbook.runner._background import Backgrounds
@@ -89,6 +90,8 @@ class Try:
         self.timeout = timeout
         self.limit = limit
         self.save = save
+        self.update_snapshots = context.request.update_snapshots
+        self.file = context.runbook.path
         self.folder = context.runbook.folder
         self.project = context.runbook.project
         self.artifacts = context.whole.artifacts
@@ -222,6 +225,30 @@ class Try:
     def file_name(self, name: str) -> str:
         """The name that a file of the sandbox gets on this computer: no secrets."""
         return self._context.whole.masker.name(name)
+
+    def masked(self, text: str) -> str:
+        """A text without secrets, for what is stored elsewhere or cut in pieces."""
+        return self._context.whole.masker.text(text)
+
+    def place_of(self, where: str) -> str:
+        """The file and line of a map in a value of this step."""
+        at = self._step.places.get(where, self._step.at)
+        return f"{at.path}:{at.line}"
+
+    def record(self, *, cols: int, rows: int, term: str, command: str) -> Recording:
+        """Begin the recording of a terminal; its file is a result of this step."""
+        # Only steps with a terminal need it.
+        from sandbook.recording import Recorder
+
+        masker = self._context.whole.masker
+        attempt = self.key.rpartition("/")[2]
+        name = recording_name(self._item.path, int(attempt))
+        path = self.artifacts / "recordings" / masker.name(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.artifact(path)
+        return Recorder(
+            path, cols=cols, rows=rows, term=term, masker=masker, command=command
+        )
 
     def artifact(self, path: Path) -> None:
         """Record a file below `artifacts` as a result of this step."""

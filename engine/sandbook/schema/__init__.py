@@ -16,6 +16,7 @@ x-names     the keys of the map are names
 x-env       … and not those that belong to Sandbook
 x-subjects  the names of expectations whose matchers are added to `properties`
 x-steps     a list of steps
+x-located   the places of the maps in it are kept for the step
 """
 
 from sandbook.schema._atoms import NAME_PATTERN

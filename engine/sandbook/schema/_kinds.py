@@ -17,6 +17,7 @@ from sandbook.schema._fragments import kind_of, words_of
 EXPRESSION: Final = r"\$\{\{"
 _DURATION: Final = r"^([0-9]+(\.[0-9]+)?(ms|[smhd]))+$"
 _SIZE: Final = r"^[0-9]{1,20}(\.[0-9]{1,20})?(B|[KMGT]i?B)$"
+_TERMINAL: Final = "^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$"
 _MODE: Final = "^0?[0-7]{3,4}$"
 _TEXT: Final = ("string", "number", "boolean")
 _LARGEST_MODE: Final = 7777
@@ -36,6 +37,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "duration": "a duration as 30s or 1h30m",
     "size": "a size as 512MB or 1GiB",
     "octal": "a file mode as 0644",
+    "terminal": "a terminal size as 80x24",
     "expression": "a condition",
     "whole": "one ${{ … }}",
     "list": "a list",
@@ -83,6 +85,7 @@ _KINDS: Final[Mapping[str, Part]] = {
         texts=(_MODE,),
         keywords={"minimum": 0, "maximum": _LARGEST_MODE},
     ),
+    "terminal": Part(types=("string",), texts=(_TERMINAL,)),
     "nothing": Part(types=("null",)),
     "list": Part(types=("array",), texts=()),
     "map": Part(types=("object",), texts=()),

@@ -90,6 +90,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "boolean": "`true` or `false`",
     "integer": "whole number",
     "octal": "file mode",
+    "terminal": "terminal size",
     "whole": "expression",
     "nothing": "empty",
     "free": "any value",

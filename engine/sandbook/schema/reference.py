@@ -80,21 +80,27 @@ def entries(
     required: Iterable[str] = (),
     deepest: int = _DEEPEST,
     around: str = "",
+    root: Schema | None = None,
 ) -> Iterator[KeyEntry]:
-    """The keys of a map, each followed by those within it, so many levels deep."""
+    """The keys of a map, each followed by those within it, so many levels deep.
+
+    `root` holds the definitions that their fragments refer to.
+    """
     needed = frozenset(required)
     for name, schema in found.items():
         path = f"{around}{name}"
-        yield _entry(path, schema, required=name in needed)
+        yield _entry(path, schema, root, required=name in needed)
         if deepest:
-            yield from _within(path, schema, deepest - 1)
+            yield from _within(path, schema, deepest - 1, root)
 
 
-def _entry(path: str, schema: Schema, *, required: bool) -> KeyEntry:
+def _entry(
+    path: str, schema: Schema, root: Schema | None, *, required: bool
+) -> KeyEntry:
     examples = schema.get("examples", ())
     return KeyEntry(
         path=path,
-        type=type_words(schema),
+        type=type_words(schema, root),
         description=sentence(str(schema.get("description", ""))),
         required=required,
         has_default="default" in schema,
@@ -103,7 +109,9 @@ def _entry(path: str, schema: Schema, *, required: bool) -> KeyEntry:
     )
 
 
-def _within(path: str, schema: Schema, deepest: int) -> Iterator[KeyEntry]:
+def _within(
+    path: str, schema: Schema, deepest: int, around: Schema | None
+) -> Iterator[KeyEntry]:
     root = schema if "$defs" in schema else None
     for one in alternatives(schema):
         inner, mark = resolve(one, root), "."
@@ -114,8 +122,9 @@ def _within(path: str, schema: Schema, deepest: int) -> Iterator[KeyEntry]:
             # Subjects and their matchers are told once, not under each key.
             own = {k: v for k, v in keys.items() if SUBJECTS.get(k) is not v}
             needed = words_of(part, "required")
+            below = f"{path}{mark}"
             yield from entries(
-                own, required=needed, deepest=deepest, around=f"{path}{mark}"
+                own, required=needed, deepest=deepest, around=below, root=root or around
             )
 
 

@@ -6,11 +6,10 @@ knows what a key sends.
 
 from sandbook.terminal._frame import framed
 from sandbook.terminal._keys import KEY_NAMES, Key, UnknownKey, parse_key
-from sandbook.terminal._screen import LARGEST, Screen
+from sandbook.terminal._screen import Screen
 
 __all__ = [
     "KEY_NAMES",
-    "LARGEST",
     "Key",
     "Screen",
     "UnknownKey",

@@ -23,7 +23,7 @@ class Display:
 
     `history` has the rows that scrolled away, `since` what the program drew in this
     turn and is no longer on the screen. `stream` is the text that came in this turn
-    without its echo, `plain` all text that came.
+    without its echo, `plain` all text that came, but not that of full screens.
     """
 
     def __init__(self, cols: int, rows: int) -> None:
@@ -100,7 +100,8 @@ class Display:
         """Show characters."""
         if self._charsets[self._shift] == "0":
             text = text.translate(modes.DRAWING)
-        self.plain.add(text)
+        if not self.is_full:
+            self.plain.add(text)
         self._last_char = text[-1]
         if self.echo.is_open:
             self._draw_watching(text)
@@ -134,7 +135,8 @@ class Display:
     def control(self, char: str) -> None:
         """Obey one control character."""
         self.echo.border()
-        self.plain.control(char)
+        if not self.is_full:
+            self.plain.control(char)
         self.stream.control(char)
         grid = self.grid
         if char in "\n\v\f":
@@ -157,7 +159,8 @@ class Display:
             self._fill(self._last_char, min(count, self.grid.cols))
 
     def _fill(self, char: str, count: int) -> None:
-        self.plain.add(char * count)
+        if not self.is_full:
+            self.plain.add(char * count)
         self._draw_rest(char * count)
 
     def reply(self, text: str) -> None:

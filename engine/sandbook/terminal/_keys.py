@@ -79,7 +79,7 @@ KEY_NAMES: Final = tuple(
 
 
 class UnknownKey(ValueError):  # noqa: N818 - it is what it says
-    """No key is called so; `name` is the part that is not known."""
+    """No key is called so; `name` is the part that is not known, if one is."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -119,7 +119,7 @@ def parse_key(text: str) -> Key:
     if found and len(found[2]) <= len(str(_MOST)):
         text, times = found[1], int(found[2])
         if not 1 <= times <= _MOST:
-            raise UnknownKey(text, f"a key can be pressed 1 to {_MOST} times at once")
+            raise UnknownKey("", f"a key can be pressed 1 to {_MOST} times at once")
     *held, name = _parts(text)
     modifiers = 0
     for word in held:

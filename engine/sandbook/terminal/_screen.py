@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sandbook.api import EchoState
 from sandbook.terminal import _modes as modes
 from sandbook.terminal._display import Display
 from sandbook.terminal._obey import Obeys
 from sandbook.terminal._parser import Parser
 from sandbook.terminal._rows import joined
-
-LARGEST: Final = 1000
-"""Columns or rows; a larger screen would only cost memory."""
+from sandbook.units import LARGEST_SCREEN
 
 
 class Screen:
@@ -23,8 +19,8 @@ class Screen:
     """
 
     def __init__(self, cols: int, rows: int) -> None:
-        if not (1 <= cols <= LARGEST and 1 <= rows <= LARGEST):
-            raise ValueError(f"a screen has 1 to {LARGEST} columns and rows")
+        if not (1 <= cols <= LARGEST_SCREEN and 1 <= rows <= LARGEST_SCREEN):
+            raise ValueError(f"a screen has 1 to {LARGEST_SCREEN} columns and rows")
         self._display = Display(cols, rows)
         self._parser = Parser(Obeys(self._display))
 
@@ -45,6 +41,10 @@ class Screen:
         display = self._display
         display.begin_turn()
         display.echo.pressed(data.decode(errors="replace"), turn=display.turn)
+
+    def begin_turn(self) -> None:
+        """Forget what was seen: only what is drawn from now on counts."""
+        self._display.begin_turn()
 
     def resize(self, cols: int, rows: int) -> None:
         """Have another size; nothing that stands there is lost."""

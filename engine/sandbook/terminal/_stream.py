@@ -16,24 +16,26 @@ class StreamText:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0
-        self._returned = False
+        self._at_start = True
+        self._has_returned = False
 
     def add(self, text: str) -> None:
         """Take more text."""
         if text:
-            self._returned = False
+            self._at_start = self._has_returned = False
             self._append(text)
 
     def control(self, char: str) -> None:
         """Take a control; only ends of lines and tabs are text."""
-        if char == "\n" and self._returned:
-            self._returned = False
-            return
-        if char in "\r\n":
+        if char == "\t":
+            self.add(char)
+        elif char == "\n":
+            if not self._has_returned:
+                self._append(char)
+            self._at_start, self._has_returned = True, False
+        elif char == "\r" and not self._at_start:
             self._append("\n")
-        elif char == "\t":
-            self._append("\t")
-        self._returned = char == "\r"
+            self._at_start = self._has_returned = True
 
     def _append(self, text: str) -> None:
         self._parts.append(text)

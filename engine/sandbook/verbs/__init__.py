@@ -11,6 +11,7 @@ from sandbook.verbs.copy import Copy
 from sandbook.verbs.create import Create, Teardown
 from sandbook.verbs.fetch import Fetch
 from sandbook.verbs.parallel import Parallel
+from sandbook.verbs.pty import PtyVerb
 from sandbook.verbs.run_code import RunCode
 from sandbook.verbs.use import Use
 from sandbook.verbs.watch import Watch
@@ -27,6 +28,7 @@ def sandbook_verbs() -> Sequence[Verb]:
         Fetch(),
         Command(),
         RunCode(),
+        PtyVerb(),
         Check(),
         Teardown(),
         Parallel(),

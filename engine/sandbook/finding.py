@@ -1,11 +1,13 @@
-"""Search with an author's regular expression, and never longer than 5 s.
+"""Find in a text what an author wrote: by a pattern, or the line most like it.
 
-Python cannot be interrupted while it searches. What can only be quick is searched
-here; anything else in a process of its own, which the system ends in time.
+A search takes no longer than 5 s. Python cannot be interrupted while it searches: what
+can only be quick is searched here, anything else in a process of its own, which the
+system ends in time.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import subprocess
@@ -32,6 +34,8 @@ signal.setitimer(signal.ITIMER_REAL, {LIMIT_S})
 match = re.search(pattern, text, re.MULTILINE)
 print(json.dumps(match and [*match.span(), *match.span(1 if match.re.groups else 0)]))
 """
+_LINES: Final = 2000
+_WIDEST: Final = 500
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _CLASS: Final = re.compile(r"\[\^?\]?[^\]]*\]")
 _GROUP_REPEATED: Final = re.compile(r"\)[*+?{]")
@@ -130,3 +134,19 @@ def _too_slow(pattern: str) -> PatternTooSlow:
         f"the pattern {pattern!r} was still searching after {LIMIT_S} s",
         remedy="repeat nothing that repeats itself: (a+)+ is a+, (.*,)* is .*",
     )
+
+
+def nearest_line(text: str, wanted: str) -> str:
+    """The line most like the one that was wanted; empty when none is near."""
+    lines = [line for line in text.splitlines()[-_LINES:] if len(line) <= _WIDEST]
+    if len(lines) < 2 or len(wanted) > _WIDEST:  # noqa: PLR2004 - one line is shown anyway
+        return ""
+    # Quick ratios first: a whole comparison of thousands of lines takes seconds.
+    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+    best, score = "", 0.5
+    for line in lines:
+        matcher.set_seq1(line)
+        if matcher.real_quick_ratio() > score and matcher.quick_ratio() > score:
+            ratio = matcher.ratio()
+            best, score = (line, ratio) if ratio > score else (best, score)
+    return best
