@@ -3,39 +3,69 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.runner.conftest import Runs
+from tests.sandbook.test_shell_text import HOSTILE
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
-    max_size=300,
+    max_size=40,
 )
 FILE_NAMES = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0/*?"),
     min_size=1,
     max_size=50,
 ).filter(lambda name: name not in (".", "..") and not name.startswith("~"))
-BOOK = """\
-    inputs: {a: {}, b: {}, c: {}}
-    steps:
-      - id: shell
-        command: printf '%s\\n' x${{ inputs.a }}x "${{ inputs.b }}" '${{ inputs.c }}'
-      - id: argv
-        command:
-          [printf, '%s\\n', "x${{ inputs.a }}x", "${{ inputs.b }}", "${{ inputs.c }}"]
-      - id: env
-        env: {A: "x${{ inputs.a }}x", B: "${{ inputs.b }}", C: "${{ inputs.c }}"}
-        command: printf '%s\\n' "$A" "$B" "$C"
-      - id: stdin
-        command: cat
-        stdin: "x${{ inputs.a }}x\\n${{ inputs.b }}\\n${{ inputs.c }}\\n"
-      - write: f
-        content: "x${{ inputs.a }}x\\n${{ inputs.b }}\\n${{ inputs.c }}\\n"
-      - id: write
-        command: cat f
+AT_ONCE = 40
+"""So many texts are bound by one run; a run costs more than all of them."""
+
+
+def _each(form: str, *, between: str = " ") -> str:
+    return between.join(
+        form.replace("?", f"${{{{ inputs.t{one} }}}}") for one in range(AT_ONCE)
+    )
+
+
+# What stands around a value is text, so that no program takes it for an option, and no
+# shell drops the line ends behind it.
+def _book() -> str:
+    script = f"""\
+          # {_each("?")}
+          printf '%s\\0' {_each("x?x")} {_each('"x?x"')} {_each("'x?x'")}
+          printf '%s\\0' {_each('"$(printf %s. x?x)"')}
+          cat <<END
+          {_each("x?x", between="|")}
+          END
 """
+    texts = _each('"x?x"', between=", ")
+    env = ", ".join(f'T{n}: "x${{{{ inputs.t{n} }}}}x"' for n in range(AT_ONCE))
+    shown = " ".join(f'"$T{n}"' for n in range(AT_ONCE))
+    joined = _each("x?x", between="|")
+    inputs = ", ".join(f"t{n}: {{}}" for n in range(AT_ONCE))
+    return f"""\
+    inputs: {{{inputs}}}
+    steps:
+      - command: |
+{script}
+      - shell: sh
+        command: |
+{script}
+      - command: [printf, '%s\\0', {texts}]
+      - env: {{{env}}}
+        command: printf '%s\\0' {shown}
+      - command: cat
+        stdin: "{joined}"
+      - write: f
+        content: "{joined}"
+      - command: cat f
+      - for_each: [{texts}]
+        limit: 4
+        command: [printf, "%s", "${{{{ item }}}}"]
+"""
+
+
 NAMES = """\
     inputs: {name: {}}
     steps:
@@ -51,18 +81,31 @@ NAMES = """\
 
 
 @settings(
-    max_examples=4,
+    max_examples=6,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=list(HealthCheck),
 )
-@given(a=TEXTS, b=TEXTS, c=TEXTS)
-def test_any_text_arrives_unchanged_at_every_place(
-    run: Runs, a: str, b: str, c: str
-) -> None:
-    ran = run(BOOK, inputs={"a": a, "b": b, "c": c})
-    assert ran.code == 0
-    for index in (0, 1, 2, 3, 5):
-        assert ran.results(f"steps[{index}]")["stdout"] == f"x{a}x\n{b}\n{c}\n", index
+@given(texts=st.lists(TEXTS, min_size=AT_ONCE, max_size=AT_ONCE))
+@example(texts=[*HOSTILE.values(), *[""] * AT_ONCE][:AT_ONCE])
+@example(texts=[chr(one) * 3 for one in range(1, AT_ONCE + 1)])
+@example(texts=["ä€😀" * 3000, *["\n"] * (AT_ONCE - 1)])
+@pytest.mark.language("§3 bound: bare", "§3 bound: a list")
+def test_any_text_arrives_unchanged_at_every_place(run: Runs, texts: list[str]) -> None:
+    ran = run(_book(), inputs={f"t{n}": text for n, text in enumerate(texts)})
+    assert ran.code == 0, ran.report.cause
+    marked = [f"x{text}x" for text in texts]
+    joined = "|".join(marked)
+    once = "".join(f"{text}\0" for text in marked)
+    dotted = "".join(f"{text}.\0" for text in marked)
+    for shell in (0, 1):
+        found = ran.results(f"steps[{shell}]")["stdout"]
+        assert found == once * 3 + dotted + joined + "\n", shell
+    assert ran.results("steps[2]")["stdout"] == once
+    assert ran.results("steps[3]")["stdout"] == once
+    assert ran.results("steps[4]")["stdout"] == joined
+    assert ran.results("steps[6]")["stdout"] == joined
+    each = [ran.results(f"steps[7].each[{n}]")["stdout"] for n in range(AT_ONCE)]
+    assert each == marked
 
 
 @settings(
