@@ -83,7 +83,12 @@ NAMES = """\
 @settings(
     max_examples=6,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.large_base_example,
+        HealthCheck.data_too_large,
+        HealthCheck.too_slow,
+    ],
 )
 @given(texts=st.lists(TEXTS, min_size=AT_ONCE, max_size=AT_ONCE))
 @example(texts=[*HOSTILE.values(), *[""] * AT_ONCE][:AT_ONCE])

@@ -189,6 +189,7 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "matchers are known, at least one": ("expect_unknown_matcher",),
     "matchers take their types": ("expect_wrong_values",),
     "`matches` is a regular expression": ("expect_no_pattern",),
+    "`json` names paths": ("expect_json_paths",),
     "`values` are saved ones": ("expect_values_not_saved",),
     "`error` is a subject of run_code": ("expect_error_elsewhere",),
     # §6 Verbs

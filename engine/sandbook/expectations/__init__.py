@@ -10,14 +10,14 @@ from sandbook.api import JSON, Bound, Files
 from sandbook.errors import UsageError
 from sandbook.expectations._files import FILE_LIMIT, unmet_files
 from sandbook.expectations._matchers import MATCHERS, match
-from sandbook.expectations._paths import NotThere, dig, parse_path
+from sandbook.expectations._paths import NotThere, dig
 from sandbook.expectations._words import ABSENT, SHOWN, Actual, shown
+from sandbook.expressions import parse_json_path
 
 __all__ = [
     "FILE_LIMIT",
     "MATCHERS",
     "SHOWN",
-    "parse_path",
     "replaces",
     "shown",
     "unmet",
@@ -87,7 +87,7 @@ async def _paths(
         return (_why_missing(subject, fields),)
     wrong: list[str] = []
     for path, rule in wanted.items():
-        keys = parse_path(path) if subject == "json" else (path,)
+        keys = parse_json_path(path) if subject == "json" else (path,)
         try:
             found = dig(fields[subject], keys)
         except NotThere as error:

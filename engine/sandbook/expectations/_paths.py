@@ -1,41 +1,17 @@
-"""Find `path.to[0].key` in a JSON value, and say what is there where it ends."""
+"""Find a value in JSON, and say what is there where its path ends."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from sandbook.api import JSON
-from sandbook.errors import UsageError
 
-_PART: Final = re.compile(
-    r"""\.?([^.\[\]'"]+)|\[(-?\d{1,9})\]|\["([^"]*)"\]|\['([^']*)'\]"""
-)
 _NAMED: Final = 8
 
 
 class NotThere(Exception):  # noqa: N818 - it says what was found, and is never shown
     """The path leads nowhere; its text says what is there instead."""
-
-
-def parse_path(path: str) -> tuple[str | int, ...]:
-    """The keys and indexes of `a.b[0]["c.d"]`; a leading `$` or `.` is allowed."""
-    keys: list[str | int] = []
-    rest = path.removeprefix("$")
-    position = 0
-    while position < len(rest):
-        match = _PART.match(rest, position)
-        if match is None or (position and match[1] and rest[position] != "."):
-            raise UsageError(
-                f"the path {path!r} cannot be read from {rest[position:]!r} on",
-                remedy='write path.to[0].key, and a key with dots as ["a.b"]',
-            )
-        name, index, double, single = match.groups()
-        other = double if double is not None else single
-        keys.append(int(index) if index else name or str(other or ""))
-        position = match.end()
-    return tuple(keys)
 
 
 def dig(value: JSON, keys: tuple[str | int, ...]) -> JSON:

@@ -2,6 +2,7 @@
 
 from sandbook.expressions._evaluate import evaluate, evaluate_condition
 from sandbook.expressions._explain import why_false
+from sandbook.expressions._json_paths import parse_json_path
 from sandbook.expressions._known import not_booleans
 from sandbook.expressions._syntax import end_of_expression, parse
 from sandbook.expressions._tree import Path, paths
@@ -40,6 +41,7 @@ __all__ = [
     "expressions_in",
     "not_booleans",
     "parse",
+    "parse_json_path",
     "paths",
     "secrets_in",
     "steps_in",

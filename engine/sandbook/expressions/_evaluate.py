@@ -14,16 +14,21 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from sandbook.api import JSON, Bound, BoundShell
 from sandbook.expressions import _tree as tree
-from sandbook.expressions._filters import FILTERS, bounded
+from sandbook.expressions._filters import FILTERS
 from sandbook.expressions._fit import fit
 from sandbook.expressions._json import (
     check_size,
-    equal,
     is_list,
-    is_number,
     kind_of,
     shown,
     to_text,
+)
+from sandbook.expressions._operators import (
+    boolean,
+    calculated,
+    holds,
+    joined,
+    unary,
 )
 from sandbook.expressions._values import (
     Expression,
@@ -192,13 +197,13 @@ def _find(node: tree.Tree, scope: _View) -> _Found:  # noqa: C901, PLR0911, PLR0
         case tree.MapOf(entries):
             return {_key(key, scope): _value(item, scope) for key, item in entries}
         case tree.Unary(sign, of):
-            return _unary(sign, _value(of, scope))
+            return unary(sign, _value(of, scope))
         case tree.Binary(sign, left, right):
             return _binary(sign, left, right, scope)
         case tree.Comparison(first, rest):
             return _compare(first, rest, scope)
         case tree.Choice(condition, then, otherwise):
-            chosen = _boolean(_value(condition, scope), "if")
+            chosen = boolean(_value(condition, scope), "if")
             return _value(then if chosen else otherwise, scope)
         case tree.Filtered():
             return _filter(node, scope)
@@ -267,63 +272,16 @@ def _key(node: tree.Tree, scope: _View) -> str:
     return key
 
 
-def _boolean(value: JSON, operator_: str) -> bool:
-    if not isinstance(value, bool):
-        raise ExpressionError(
-            f"`{operator_}` needs true or false, not {kind_of(value)}: {shown(value)}",
-            remedy="compare it, as in `x == 'yes'` or `x | length > 0`",
-        )
-    return value
-
-
-def _unary(sign: str, value: JSON) -> JSON:
-    if sign == "not":
-        return not _boolean(value, sign)
-    number = _number(value, sign)
-    return -number if sign == "-" else number
-
-
-def _number(value: JSON, sign: str) -> int | float:
-    if not is_number(value):
-        joins = sign == "+" and isinstance(value, str)
-        raise ExpressionError(
-            f"`{sign}` needs numbers, not {kind_of(value)}: {shown(value)}",
-            remedy="texts are joined with ~" if joins else "",
-        )
-    return value
-
-
-_ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
-}
-
-
 def _binary(sign: str, left: tree.Tree, right: tree.Tree, scope: _View) -> JSON:
     first = _value(left, scope)
     if sign in ("and", "or"):
-        if _boolean(first, sign) is (sign == "or"):
+        if boolean(first, sign) is (sign == "or"):
             return first
-        return _boolean(_value(right, scope), sign)
+        return boolean(_value(right, scope), sign)
     second = _value(right, scope)
     if sign == "~":
-        return scope.work.checked(_joined(first, scope) + _joined(second, scope))
-    try:
-        return bounded(_ARITHMETIC[sign](_number(first, sign), _number(second, sign)))
-    except ArithmeticError as error:
-        raise ExpressionError("division by zero or too large a number") from error
-
-
-_ORDER: Final[Mapping[str, Callable[[int], bool]]] = {
-    "<": lambda sign: sign < 0,
-    "<=": lambda sign: sign <= 0,
-    ">": lambda sign: sign > 0,
-    ">=": lambda sign: sign >= 0,
-}
+        return joined(first, second, scope.work)
+    return calculated(sign, first, second)
 
 
 def _compare(
@@ -332,61 +290,10 @@ def _compare(
     left = _value(first, scope)
     for comparator, node in rest:
         right = _value(node, scope)
-        if not _holds(comparator, left, right, scope):
+        if not holds(comparator, left, right, scope.work):
             return False
         left = right
     return True
-
-
-def _holds(comparator: str, left: JSON, right: JSON, scope: _View) -> bool:
-    if comparator in ("==", "!="):
-        _refuse_unlike(left, right, comparator)
-        scope.work.look_at(left)
-        return equal(left, right, scope.work.spend) is (comparator == "==")
-    if comparator in ("in", "not in"):
-        scope.work.look_at(right)
-        return _contains(right, left, scope.work) is (comparator == "in")
-    return _ORDER[comparator](_sign(left, right, comparator))
-
-
-_LIKE: Final = (bool, int | float, str)
-
-
-def _refuse_unlike(left: JSON, right: JSON, comparator: str) -> None:
-    # A condition that can never hold would skip its step without a word.
-    kinds = [next((k for k in _LIKE if isinstance(v, k)), None) for v in (left, right)]
-    if None in kinds or kinds[0] is kinds[1]:
-        return
-    remedy = "`| int` or `| float` reads a text as a number"
-    if bool in kinds:
-        remedy = "true and false are written without quotes, and need no comparison"
-    raise ExpressionError(
-        f"`{comparator}` compares {kind_of(left)} with {kind_of(right)}, which are "
-        f"never equal: {shown(left)} and {shown(right)}",
-        remedy=remedy,
-    )
-
-
-def _sign(left: JSON, right: JSON, comparator: str) -> int:
-    if isinstance(left, str) and isinstance(right, str):
-        return (left > right) - (left < right)
-    if is_number(left) and is_number(right):
-        return (left > right) - (left < right)
-    raise ExpressionError(
-        f"`{comparator}` cannot compare {kind_of(left)} with {kind_of(right)}",
-        remedy="`| int` or `| float` reads a text as a number",
-    )
-
-
-def _contains(whole: JSON, part: JSON, work: Work) -> bool:
-    if isinstance(whole, str):
-        if isinstance(part, str):
-            return part in whole
-    elif isinstance(whole, Mapping):
-        return isinstance(part, str) and part in whole
-    elif is_list(whole):
-        return any(equal(item, part, work.spend) for item in whole)
-    raise ExpressionError(f"`in` cannot look for {kind_of(part)} in {kind_of(whole)}")
 
 
 def _filter(node: tree.Filtered, scope: _View) -> JSON:
@@ -399,8 +306,3 @@ def _filter(node: tree.Filtered, scope: _View) -> JSON:
     for given in (value, *arguments):
         scope.work.look_at(given)
     return scope.work.checked(FILTERS[node.name].call(value, *arguments))
-
-
-def _joined(value: JSON, scope: _View) -> str:
-    scope.work.look_at(value)
-    return to_text(value)

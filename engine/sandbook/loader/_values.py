@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from sandbook.expressions import Value
+from sandbook.errors import UsageError
+from sandbook.expressions import Value, parse_json_path
 from sandbook.loader._nodes import ListNode, MapNode, Node, ScalarNode
 from sandbook.loader._places import Key, Places, plain_text
 from sandbook.loader._scalars import Bad, check_pattern, not_a_name
@@ -76,8 +77,7 @@ class _Checker:
             return
         if step.verb == "command":
             self._check_ready(step)
-        # Paths of keys that are not there lead nowhere.
-        self._check_url(self._places.of(step, "check", "http"))
+        self._check_asked(step)
         if step.verb == "write":
             self._check_base64(self._places.of(step, "base64"))
         elif step.verb == "copy":
@@ -85,6 +85,19 @@ class _Checker:
             self._refuse_outside(self._places.of(step, "copy"), remedy)
         elif step.verb == "fetch":
             self._check_target(self._places.of(step, "to"))
+
+    def _check_asked(self, step: Step) -> None:
+        # Paths of keys that are not there lead nowhere.
+        self._check_url(self._places.of(step, "check", "http"))
+        for key in ("expect", "check"):
+            self._check_json_paths(self._places.of(step, key, "json"))
+
+    def _check_json_paths(self, node: Node | None) -> None:
+        for pair in node if isinstance(node, MapNode) else ():
+            try:
+                parse_json_path(pair.name)
+            except UsageError as error:
+                self._places.add("SB215", pair.key, error.message, error.remedy)
 
     def refuse_zero(self, seconds: Value, node: Node | None) -> None:
         """Refuse a limit that would end everything at once."""
