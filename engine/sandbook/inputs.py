@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from sandbook.api import JSON
 from sandbook.errors import UsageError
+from sandbook.local_paths import is_there, real_path
 from sandbook.problems import suggest
 from sandbook.runbook import InputSpec, Runbook
 
@@ -107,7 +108,7 @@ def read_given(spec: InputSpec, text: str, here: Path) -> JSON:
     if spec.type != "file":
         return value
     path = _expanded(text)
-    if not text or not (here / path).exists():
+    if not text or not is_there(here / path):
         raise ValueError(f"there is no file {text!r}")
     return str((here / path).absolute())
 
@@ -171,10 +172,10 @@ def _as_text(value: GivenValue) -> str:
 
 
 def _check_default_file(written: str, runbook: Runbook) -> None:
-    path = (runbook.folder / written).resolve()
-    if not path.is_relative_to(runbook.project.resolve()):
+    path = real_path(runbook.folder / written)
+    if not path.is_relative_to(real_path(runbook.project)):
         raise ValueError(f"its default {written!r} is outside the project")
-    if not path.exists():
+    if not is_there(path):
         raise ValueError(f"there is no file {written!r} beside the runbook")
 
 

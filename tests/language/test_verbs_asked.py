@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from sandbook.errors import RunbookError, UsageError
 from tests.cli import conftest as command_line
 from tests.cli.calls import Cli, bare_plugin
 from tests.runner import conftest as runner
@@ -179,3 +180,19 @@ def test_a_check_sends_its_headers_and_follows_redirects(
         inputs={"port": str(free_tcp_port)},
     )
     assert ran.code == 0, (ran.report.failed_step, ran.report.cause)
+
+
+@pytest.mark.language("§7 paths on this computer")
+@pytest.mark.parametrize("path", ["9" * 300, "round", "round/x"])
+def test_what_no_file_can_be_is_not_there(run: Runs, path: str) -> None:
+    (run.folder / "round").symlink_to("round")
+    with pytest.raises(RunbookError, match="does not exist"):
+        run(f"steps: [{{use: '{path}'}}]")
+    with pytest.raises(UsageError, match="there is no file"):
+        run(f"inputs: {{f: {{type: file, default: '{path}'}}}}\n{A_STEP}")
+    ran = run(f"steps: [{{copy: '{path}'}}]")
+    assert ran.code == 1
+    assert "there is no" in (ran.report.steps[0].cause or "")
+
+
+A_STEP = "steps: [{check: inputs.f != ''}]"

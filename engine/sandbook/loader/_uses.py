@@ -14,6 +14,7 @@ from sandbook.inputs import read_input
 from sandbook.loader._nodes import MapNode, Pair
 from sandbook.loader._read import TreeReader
 from sandbook.loader._source import Source
+from sandbook.local_paths import is_file, is_folder, is_there, real_path
 from sandbook.problems import suggest
 from sandbook.runbook import InputSpec, Runbook, Step, flat
 
@@ -35,7 +36,7 @@ class Library:
 
     def load(self, path: Path) -> Runbook:
         """The runbook of a file; raises `RunbookError`, always the same one."""
-        real = path.resolve()
+        real = real_path(path)
         if real not in self._known:
             self._chain.append((real, path))
             try:
@@ -52,7 +53,7 @@ class Library:
 
     def circle(self, path: Path) -> tuple[Path, ...]:
         """The files that would use each other in a circle; none if they do not."""
-        real = path.resolve()
+        real = real_path(path)
         reals = [each for each, _ in self._chain]
         if real not in reals:
             return ()
@@ -65,7 +66,7 @@ class Library:
 
     def size(self, path: Path) -> int:
         """How many steps a file that was loaded has with all it uses."""
-        return self._sizes.get(path.resolve(), 0)
+        return self._sizes.get(real_path(path), 0)
 
 
 class Uses:
@@ -116,11 +117,11 @@ class Uses:
         return _placed(used, f"{step.path}.{USE}")
 
     def _may_use(self, path: Path, written: str, pair: Pair) -> bool:
-        if not path.resolve().is_relative_to(self._project.resolve()):
+        if not real_path(path).is_relative_to(real_path(self._project)):
             message = f"{written!r} is outside the project ({self._project})"
             self._refuse("SB501", pair, message, "move the runbook into the project")
-        elif not path.is_file():
-            what = "is a folder" if path.is_dir() else "does not exist"
+        elif not is_file(path):
+            what = "is a folder" if is_folder(path) else "does not exist"
             remedy = suggest(path.name, _beside(path), kind="runbooks there")
             self._refuse("SB501", pair, f"the runbook {written!r} {what}", remedy)
         elif circle := self._library.circle(path):
@@ -198,10 +199,10 @@ class Uses:
             self._reader.add("SB503", pair.value, message)
 
     def _check_file(self, text: str) -> None:
-        path = (self._folder / text).resolve()
-        if not path.is_relative_to(self._project.resolve()):
+        path = real_path(self._folder / text)
+        if not path.is_relative_to(real_path(self._project)):
             raise ValueError(f"must be inside the project, and {text!r} is not")
-        if not path.exists():
+        if not is_there(path):
             raise ValueError(f"must be a file, and there is no {text!r}")
 
     def _refuse(self, code: str, pair: Pair, message: str, remedy: str) -> None:

@@ -25,6 +25,7 @@ from sandbook.api import (
 from sandbook.errors import UsageError
 from sandbook.expectations import unmet
 from sandbook.expressions import Scope, why_false
+from sandbook.local_paths import real_path
 from sandbook.output import OutputFile, recording_name
 from sandbook.plan import MAIN
 from sandbook.runbook import Step
@@ -206,15 +207,15 @@ class Try:
 
     def local_path(self, written: str) -> Path:
         """A path of this computer as the author means it; refused outside `project`."""
-        path = (self.folder / written).resolve()
+        path = real_path(self.folder / written)
         declared = self._context.runbook.inputs
         given = {
             str(value)
             for name, value in self._context.inputs.items()
             if name in declared and declared[name].type == "file"
         }
-        inside = path.is_relative_to(self.project.resolve())
-        ours = path.is_relative_to(self.artifacts.resolve())
+        inside = path.is_relative_to(real_path(self.project))
+        ours = path.is_relative_to(real_path(self.artifacts))
         if inside or ours or written in given:
             return path
         raise UsageError(

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from sandbook.api import Capability, Failure, Outcome, StepScope, VerbSpec
+from sandbook.local_paths import is_there
 from sandbook.verbs import _arguments as get
 from sandbook.verbs._paths import in_folder, matcher
 from sandbook.verbs._schemas import TEXT, TEXTS, any_of, described
@@ -47,7 +48,7 @@ class Copy:
     async def run(self, step: StepScope) -> Outcome:
         """Upload, and tell what was passed over."""
         source = step.local_path(get.text(step.args, "copy"))
-        if not source.exists():
+        if not is_there(source):
             return Outcome(failure=Failure(cause=f"there is no {str(source)!r} here"))
         sandbox = await step.sandbox()
         path = in_folder(step.cwd, get.text(step.args, "to", source.name))
