@@ -108,9 +108,7 @@ async def what_happens_to_a_file_is_told_by_kind_and_name(kit: Kit) -> None:
 
 @check("I107b", needs=["watch", "exec"])
 async def events_come_in_the_order_of_what_happened(kit: Kit) -> None:
-    text = (
-        "cd src; i=0; while [ $i -lt 20 ]; do : >f$i; rm f$i; i=$((i+1)); done; cd .."
-    )
+    text = "cd src; for i in 0 1 2 3 4 5 6 7 8 9; do : >f$i; rm f$i; done; cd .."
     told = _words(await _during(kit, text))
     assert told == [
         (kind, f"f{i}") for i in range(10) for kind in ("created", "deleted")
