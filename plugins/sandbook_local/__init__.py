@@ -33,6 +33,7 @@ _NATIVE = frozenset(
         "lifetime.extend",
         "limits.pids",
         "limits.disk",
+        "pause",
         "watch",
         "watch.recursive",
     }

@@ -106,7 +106,7 @@ def read_info(folder: Path) -> SandboxInfo | None:
         data = json.loads((folder / "sandbox.json").read_bytes())
         return SandboxInfo(
             ref=SandboxRef.from_json(data["ref"]),
-            state="running",
+            state="paused" if data.get("state") == "paused" else "running",
             labels=dict(data["labels"]),
             metadata=dict(data["metadata"]),
             expires_at=datetime.fromtimestamp(data["expires_at"], UTC),

@@ -77,10 +77,14 @@ class LocalProvider:
     async def attach(
         self, ref: SandboxRef, *, resume_paused: bool = False
     ) -> LocalSandbox:
-        """Open a live sandbox; `SandboxGone` when there is none."""
-        del resume_paused  # nothing is ever paused here
+        """Open a live sandbox, and let a paused one go on.
+
+        Raises:
+            SandboxGone: There is none.
+            SpecRejected: It is paused, and nobody said that it may go on.
+        """
         try:
-            return await self._open(self._folders.path(ref.id))
+            return await self._open(self._folders.path(ref.id), resume=resume_paused)
         except (Ended, ValueError) as error:
             raise SandboxGone(
                 f"there is no sandbox {ref.id!r} on this computer",
@@ -160,15 +164,27 @@ class LocalProvider:
                 await self._end(folder, ref)
             raise
 
-    async def _open(self, folder: Path) -> LocalSandbox:
+    async def _open(self, folder: Path, *, resume: bool = True) -> LocalSandbox:
         answer = (await request(folder, {"do": "info"})).message
         if answer.get("error") is not None:
             raise Ended(answer.get("text"))
         info = folders.read_info(folder)
         if info is None:
             raise Ended
+        if answer.get("paused") is True:
+            await self._let_go_on(folder, info, resume=resume)
         home, workdir = frames.text(answer, "home"), frames.text(answer, "workdir")
         return LocalSandbox(folder, info, home=home, workdir=workdir)
+
+    async def _let_go_on(
+        self, folder: Path, info: SandboxInfo, *, resume: bool
+    ) -> None:
+        # Nearly none is ever paused.
+        from sandbook_local import pausing
+
+        if not resume:
+            raise pausing.refused(info.ref, "attach")
+        await pausing.resume(folder)
 
     async def _end(self, folder: Path, ref: SandboxRef) -> None:
         with anyio.move_on_after(_END_TIMEOUT):

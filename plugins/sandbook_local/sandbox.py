@@ -255,8 +255,19 @@ class LocalSandbox:
             ) from error
 
     async def pause(self) -> None:
-        """Not offered yet."""
-        self._unsupported("pause", "a local sandbox cannot be paused")
+        """Stop all that runs in it, until somebody attaches and lets it go on.
+
+        Commands keep the time they have left; the sandbox's own life goes on. What
+        would have to run for its answer is refused meanwhile (`SpecRejected`).
+        """
+        # Most sandboxes are never paused.
+        from sandbook_local import pausing
+
+        try:
+            await pausing.pause(self._folder)
+        except (Ended, frames.ProtocolError) as error:
+            raise lost(self._folder, self.ref, "pause") from error
+        await self.files.aclose()
 
     async def snapshot(self, name: str) -> SnapshotRef:
         """Not offered yet."""
@@ -333,6 +344,10 @@ class LocalSandbox:
         except (Ended, frames.ProtocolError) as error:
             raise lost(self._folder, self.ref, operation) from error
         refused = frame.message.get("error")
+        if refused == "Paused":
+            from sandbook_local import pausing  # as above
+
+            raise pausing.refused(self.ref, operation)
         if refused == "Busy":
             raise self._busy(operation, frames.text(frame.message, "text"))
         if refused is not None:

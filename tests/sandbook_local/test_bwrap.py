@@ -37,6 +37,7 @@ _MODULES = (
     "lifetime",
     "limits_kept",
     "orders",
+    "pause",
     "ports",
     "pty",
     "survival",

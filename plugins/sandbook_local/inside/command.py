@@ -109,6 +109,8 @@ class Command:
         self._timed_out = False
         self._timer: loop.Timer | None = None
         self._tries = 0
+        self._held_at = 0.0
+        self._later: tuple[float, Callable[[], None]] | None = None
         self._when_started: list[Callable[[], None]] = []
         self._when_ended: list[Callable[[], None]] = []
 
@@ -203,6 +205,23 @@ class Command:
     def is_kept(self) -> bool:
         """Whether it, or something that it started, still runs."""
         return self._status >= 0
+
+    def hold(self) -> None:
+        """Let its time stand still, as it does itself; but a kill goes on."""
+        self._held_at = loop.now()
+        timer = self._timer
+        if timer is not None and timer.call is not None and not self._tries:
+            self._later = timer.deadline - loop.now(), timer.call
+            timer.cancel()
+
+    def go_on(self) -> None:
+        """Let its time go on."""
+        if self.end is not None:
+            return
+        self._began += loop.now() - self._held_at
+        if self._later is not None and not self._tries:
+            self._set_timer(*self._later)
+        self._later = None
 
     def _expire(self) -> None:
         self._timed_out = True

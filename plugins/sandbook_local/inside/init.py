@@ -7,12 +7,20 @@ trace it. When it dies, the kernel ends everything else in the sandbox.
 from __future__ import annotations
 
 import _socket
+import contextlib
 import os
 import select
 import signal
 import sys
 
-from sandbook_local.inside import dials, frames, keeper, kernel, processes
+from sandbook_local.inside import (
+    dials,
+    frames,
+    keeper,
+    kernel,
+    pausing,
+    processes,
+)
 from sandbook_local.inside.plan import CODE
 
 TYPE_CHECKING = False
@@ -36,6 +44,7 @@ class Init:
         self._keepers: dict[int, int] = {}
         self._workers: set[int] = set()
         self._wake = os.pipe()
+        self._pause = pausing.Pause()
         self._poll = select.poll()
         self._dials = dials.Dials(self._poll)
 
@@ -104,6 +113,8 @@ class Init:
                 self._work(frame)
             case "dial":
                 self._dials.start(frame.message, frame.descriptors.pop())
+            case "pause" | "resume" as do:
+                self._hold(do, frame)
             case "listens":
                 dials.tell_listening(frame.message, frame.descriptors.pop())
             case _:
@@ -111,6 +122,13 @@ class Init:
                 for pid, owner in self._keepers.items():
                     if owner == number:
                         _end(frame.message, pid)
+
+    def _hold(self, do: str, frame: Frame) -> None:
+        if do == "pause":
+            self._pause.begin()
+        else:
+            self._pause.end()
+        _done(frame)
 
     def _spawn(self, message: Message, frame: Frame) -> None:
         status, stdout, stderr, *rest = frame.descriptors
@@ -164,6 +182,14 @@ class Init:
             strays = strays or status != 0
         if strays:
             processes.kill_adopted(self._keepers.keys() | self._workers)
+
+
+def _done(frame: Frame) -> None:
+    """Tell whoever waits at the other end of the way that came with an order."""
+    way = _socket.socket(fileno=frame.descriptors.pop())
+    with contextlib.suppress(OSError):  # nobody may be there any more
+        frames.send_all(way, frames.pack({}))
+    way.close()
 
 
 def _end(message: Message, keeper_pid: int) -> None:

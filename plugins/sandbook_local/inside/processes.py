@@ -45,13 +45,19 @@ def parents() -> dict[int, int]:
 
 def descendants(root: int) -> set[int]:
     """Every live process below `root`."""
+    return set(descendants_in_order(root))
+
+
+def descendants_in_order(root: int) -> list[int]:
+    """The same, each after its parent."""
     table = parents()
-    found: set[int] = set()
+    found: dict[int, None] = {}
     fresh = {root}
     while fresh:
-        fresh = {pid for pid, parent in table.items() if parent in fresh} - found
-        found |= fresh
-    return found
+        fresh = {pid for pid, parent in table.items() if parent in fresh}
+        fresh -= found.keys()
+        found.update(dict.fromkeys(fresh))
+    return list(found)
 
 
 def signal_below(root: int, signum: int) -> int:

@@ -29,6 +29,7 @@ _KEPT_LIMIT = 1 << 30
 _SMALL = 64 << 10
 _LONGEST_SIDE = 0xFFFF
 _CWD = "c"
+_NEED_LIFE = ("channel", "dial", "listens")
 _STOPPED_LIMIT = 256
 _HIGHEST_PORT = 0xFFFF
 
@@ -117,6 +118,9 @@ class Service:
             text = f"this sandbox speaks version {PROTOCOL}, not {message.get('api')!r}"
             _refuse(peer, "Unsupported", text)
             return
+        if self._supervisor.is_paused and self._needs_life(message):
+            _refuse(peer, "Paused", "it is paused")
+            return
         if self._serve_sandbox(peer, frame):
             return
         if message.get("do") == "start":
@@ -130,6 +134,12 @@ class Service:
             self._remember_stop(message)
         _answer(peer, {"known": False})
 
+    def _needs_life(self, message: Message) -> bool:
+        """Whether something would have to run for this."""
+        if message.get("do") == "start":
+            return frames.text(message, "key") not in self._supervisor.commands
+        return message.get("do") in _NEED_LIFE
+
     def _serve_sandbox(self, peer: Peer, frame: Frame) -> bool:
         match frames.text(frame.message, "do"):
             case "info":
@@ -142,13 +152,8 @@ class Service:
             case "terminal":
                 pid = frames.whole(frame.message, "pid")
                 _answer(peer, {"key": self._terminal_of(pid)})
-            case "channel":
-                if self._supervisor.is_full():
-                    _refuse_full(peer)
-                else:
-                    self._pass_way(peer, {"do": "worker"})
-            case "dial" | "listens":
-                self._reach(peer, frame.message)
+            case "channel" | "dial" | "listens" | "pause" | "resume" as do:
+                self._ask_init(peer, do, frame.message)
             case _:
                 return False
         return True
@@ -252,6 +257,21 @@ class Service:
         kind = "cwd" if letter == _CWD else "arguments"
         peer.send({"refused": kind, "errno": number})
         peer.finish()
+
+    def _ask_init(self, peer: Peer, do: str, message: Message) -> None:
+        match do:
+            case "channel" if self._supervisor.is_full():
+                _refuse_full(peer)
+            case "channel":
+                self._pass_way(peer, {"do": "worker"})
+            case "pause":
+                self._supervisor.pause()
+                self._pass_way(peer, {"do": do})
+            case "resume":
+                self._supervisor.go_on()
+                self._pass_way(peer, {"do": do})
+            case _:
+                self._reach(peer, message)
 
     def _reach(self, peer: Peer, message: Message) -> None:
         """Have init connect to a port or socket; it answers on a way of its own."""

@@ -63,6 +63,7 @@ class Supervisor:
     ) -> None:
         self.plan = plan
         self.commands: dict[str, Command] = {}
+        self.is_paused = False
         self.loop = loop.Loop()
         self._folder = folder
         self._terminals = terminals
@@ -116,7 +117,24 @@ class Supervisor:
             "home": self.plan.home,
             "workdir": self.plan.workdir,
             "expires_at": time.time() + left,
+            "paused": self.is_paused,
         }
+
+    def pause(self) -> None:
+        """Let the time of all commands stand still; the sandbox's own goes on."""
+        if not self.is_paused:
+            self.is_paused = True
+            for command in self.commands.values():
+                command.hold()
+            self.write_record()
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        if self.is_paused:
+            self.is_paused = False
+            for command in self.commands.values():
+                command.go_on()
+            self.write_record()
 
     def extend(self, lifetime: float) -> None:
         """Live at least so long from now, but never beyond the hard end."""
@@ -193,6 +211,7 @@ class Supervisor:
         """Write what other processes may know of this sandbox."""
         record = json.loads(self.plan.record)
         record["expires_at"] = time.time() + self._end - loop.now()
+        record["state"] = "paused" if self.is_paused else "running"
         record["supervisor"] = {"pid": os.getpid(), "start": _start_time()}
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open("sandbox.json.new", flags, 0o600, dir_fd=self._folder)
