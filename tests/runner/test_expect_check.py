@@ -102,6 +102,20 @@ def test_a_check_asks_from_inside_the_sandbox(
     assert (told or "") in (cause or "")
 
 
+@pytest.mark.language("§5 status", "§4 results")
+def test_the_status_of_an_answer_does_not_hide_that_of_its_step(
+    run: Runs, free_tcp_port: int
+) -> None:
+    url = f"http://127.0.0.1:{free_tcp_port}"
+    server = SERVER.replace("PORT", str(free_tcp_port)).replace("URL", url)
+    ran = run(
+        f"steps:\n{server}"
+        f"  - {{id: gone, check: {{http: {url}/gone, status: 404}}}}\n"
+        '  - check: steps.gone.status == "passed"\n'
+    )
+    assert ran.code == 0, ran.report.cause
+
+
 def test_a_program_that_dies_is_noticed_although_a_look_takes_long(run: Runs) -> None:
     ran = run("""
         steps:
