@@ -1,0 +1,182 @@
+"""The E2B server: which request is for whom.
+
+Everything is on one port, as behind `E2B_API_URL` and `E2B_SANDBOX_URL` when both name
+it. What is for a sandbox says so in headers, as the SDK does, or in the host's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+
+from sandbook.api import Provider
+from tests.servers.core.machines import MachineGone, Machines
+from tests.servers.core.processes import ProcessRules
+from tests.servers.e2b import (
+    access,
+    connect_protocol,
+    envd_filesystem,
+    envd_processes,
+    envd_watches,
+)
+from tests.servers.e2b.connect_protocol import RpcError
+from tests.servers.e2b.control import ControlApi
+from tests.servers.e2b.envd_files import download, upload
+from tests.servers.e2b.errors import ApiError
+from tests.servers.e2b.sandboxes import E2BSandbox, Sandboxes
+from tests.servers.web.application import Application
+from tests.servers.web.exchange import Exchange
+from tests.servers.web.routes import Endpoint
+
+RULES = ProcessRules(reach="leader", ends_at="output", unheard="dropped")
+
+InSandbox = Callable[[Exchange, E2BSandbox], Awaitable[None]]
+
+
+class E2BServer(Application):
+    """Speaks E2B's protocol; what is run runs in sandboxes of `provider`."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        keys: Collection[str] = (),
+        most: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._machines = Machines(provider, RULES)
+        self._sandboxes = Sandboxes()
+        self._control = ControlApi(
+            self._machines, self._sandboxes, keys=keys, most=most
+        )
+        self._control.add_to(self.routes)
+        self._add_envd()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """Sandboxes can be made within the block; none is left behind it."""
+        async with self._machines.open():
+            yield
+
+    async def clear(self) -> None:
+        """End every sandbox, and forget what went wrong."""
+        for made in self._sandboxes.all():
+            await self._control.end(made)
+        self.failures.clear()
+
+    def state(self) -> Mapping[str, object]:
+        """The sandboxes, and what runs in them."""
+        return {
+            "sandboxes": [made.id for made in self._sandboxes.all()],
+            "machines": [machine.id for machine in self._machines],
+            "processes": [
+                {"sandbox": machine.id, "pid": process.pid}
+                for machine in self._machines
+                for process in machine.processes
+            ],
+        }
+
+    async def end_machine(self, exchange: Exchange) -> None:
+        """Let the sandbox die that a request is about."""
+        made = self._named(exchange)
+        if made is not None:
+            await self._control.end(made)
+
+    def find(self, exchange: Exchange) -> Endpoint | None:
+        """Who answers, with errors told as the service tells them."""
+        endpoint = super().find(exchange)
+        return None if endpoint is None else self._with_errors(endpoint)
+
+    def _with_errors(self, endpoint: Endpoint) -> Endpoint:
+        async def answering(exchange: Exchange) -> None:
+            try:
+                await endpoint(exchange)
+            except ApiError as error:
+                await self.reply_error(exchange, error.status, error.message)
+
+        return answering
+
+    def _add_envd(self) -> None:
+        self.routes.add("GET", "/health", self._in_sandbox(_health, is_open=True))
+        self.routes.add("GET", "/files", self._in_sandbox(download, is_open=True))
+        self.routes.add("POST", "/files", self._in_sandbox(upload, is_open=True))
+        self.routes.add("GET", "/envs", self._in_sandbox(_envs))
+        processes, files = "process.Process", "filesystem.Filesystem"
+        for service, unary, streamed in (
+            (processes, envd_processes.UNARY, envd_processes.STREAMED),
+            (files, envd_filesystem.UNARY, {}),
+            (files, envd_watches.UNARY, envd_watches.STREAMED),
+        ):
+            for name, call in unary.items():
+                self._add_call(f"/{service}/{name}", _unary(call))
+            for name, call in streamed.items():
+                self._add_call(f"/{service}/{name}", _streamed(call))
+
+    def _add_call(self, path: str, call: InSandbox) -> None:
+        self.routes.add("POST", path, self._in_sandbox(call))
+
+    def _in_sandbox(self, call: InSandbox, *, is_open: bool = False) -> Endpoint:
+        """What a sandbox answers, as long as it lives; `is_open` = without a token."""
+
+        async def endpoint(exchange: Exchange) -> None:
+            made = self._named(exchange)
+            if made is None or made.state != "running":
+                await self._tell_not_found(exchange)
+                return
+            if not is_open:
+                access.check_token(exchange, made)
+            try:
+                async with made.machine.in_use():
+                    await call(exchange, made)
+            except MachineGone:
+                await self._tell_not_found(exchange)
+
+        return endpoint
+
+    async def _tell_not_found(self, exchange: Exchange) -> None:
+        """What the proxy in front of a sandbox says when there is none any more."""
+        if exchange.begun:
+            exchange.connection.close()
+            return
+        body = {
+            "sandboxId": exchange.headers.get("e2b-sandbox-id", ""),
+            "message": "The sandbox was not found",
+            "code": 502,
+        }
+        await exchange.reply_json(502, body)
+
+    def _named(self, exchange: Exchange) -> E2BSandbox | None:
+        name = exchange.headers.get("e2b-sandbox-id") or exchange.params.get("id")
+        if name is not None:
+            return self._sandboxes.find(name)
+        signed = access.signed_for(exchange, self._sandboxes.ever())
+        return signed and self._sandboxes.find(signed.id)
+
+
+async def _health(exchange: Exchange, made: E2BSandbox) -> None:
+    del made  # it runs
+    await exchange.reply(204)
+
+
+async def _envs(exchange: Exchange, made: E2BSandbox) -> None:
+    await exchange.reply_json(200, made.envs)
+
+
+def _unary(call: InSandbox) -> InSandbox:
+    async def answering(exchange: Exchange, made: E2BSandbox) -> None:
+        try:
+            await call(exchange, made)
+        except RpcError as error:
+            await connect_protocol.reply_error(exchange, error)
+
+    return answering
+
+
+def _streamed(call: InSandbox) -> InSandbox:
+    async def answering(exchange: Exchange, made: E2BSandbox) -> None:
+        try:
+            await call(exchange, made)
+        except RpcError as error:
+            await connect_protocol.end_stream(exchange, error)
+
+    return answering
