@@ -82,6 +82,11 @@ _KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
+_WHOLE: Final = "put the whole text in quotes, or behind | on lines of its own"
+_VALUE_IN_QUOTES: Final = re.compile(
+    r"""\s*(?:- +)*[^\s:'"]+: +(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*') *"""
+)
+_NO_BREAK: Final = re.compile(r"\s*(?:- +)*[\w-]+:(?=[\u00a0\u202f])")
 _QUOTED: Final = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
 
 
@@ -108,6 +113,15 @@ def _explain(
     if tab is not None:
         _add_tab(source, tab)
         return
+    if _stands_behind_quote(source, where):
+        message = "the text ends with its closing quote, and this stands behind it"
+        source.add("SB101", where, message, remedy=_WHOLE)
+        return
+    no_break = _no_break_space(error, source)
+    if no_break is not None:
+        message = "a no-break space stands behind this `:`, and YAML wants another"
+        source.add("SB101", no_break, message, remedy="type the space anew")
+        return
     told = f"{error.context or ''} {error.problem or ''}"
     for pattern, message, remedy in _KNOWN:
         found = re.search(pattern, told, re.DOTALL)
@@ -117,6 +131,23 @@ def _explain(
             source.add("SB101", where, words, remedy=remedy)
             return
     source.add("SB101", where, f"this is not YAML: {error.problem}", remedy=_QUOTE)
+
+
+def _stands_behind_quote(source: Source, where: int) -> bool:
+    """Whether the text of this line has ended before, with its quote."""
+    at = source.locate(where)
+    found = _VALUE_IN_QUOTES.match(source.line(at.line))
+    return found is not None and found.end() == at.column - 1
+
+
+def _no_break_space(error: yaml.MarkedYAMLError, source: Source) -> int | None:
+    """The `:` of a key that is none, since the space behind it is not one."""
+    context = error.context_mark
+    if context is None or context.index >= len(source.text):
+        return None
+    at = source.locate(int(context.index))
+    found = _NO_BREAK.match(source.line(at.line))
+    return int(context.index) - at.column + found.end() if found else None
 
 
 def _as_written(what: str, source: Source, where: int) -> str:
