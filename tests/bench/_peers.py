@@ -10,7 +10,12 @@ from pathlib import Path
 
 import platformdirs
 
-from tests.bench._runbooks import write_deploy, write_dodo, write_taskfile
+from tests.bench._runbooks import (
+    write_deploy,
+    write_dodo,
+    write_notebook,
+    write_taskfile,
+)
 
 FOLDER = platformdirs.user_cache_path("sandbook-bench") / "peers"
 INSTALL_TIMEOUT = 600
@@ -18,7 +23,7 @@ INSTALL_TIMEOUT = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A tool, how it is called, and how its file is written."""
+    """A tool, how it is called, and how its file is written; `package` for pip."""
 
     package: str
     words: tuple[str, ...]
@@ -44,11 +49,28 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
-def install_peers() -> tuple[Mapping[str, Peer], tuple[str, ...]]:
+NOTEBOOKS: Mapping[str, Peer] = {
+    "jupyter execute": Peer(
+        package="nbclient ipykernel",
+        words=("jupyter-execute", "cells.ipynb"),
+        write=write_notebook,
+    ),
+    "papermill": Peer(
+        package="papermill ipykernel",
+        words=("papermill", "cells.ipynb", "out.ipynb"),
+        write=write_notebook,
+    ),
+}
+"""Tools that run cells of code; they isolate nothing."""
+
+
+def install_peers(
+    wanted: Mapping[str, Peer] = PEERS,
+) -> tuple[Mapping[str, Peer], tuple[str, ...]]:
     """The peers that are there now, and a line for each that is not."""
     found: dict[str, Peer] = {}
     notes: list[str] = []
-    for name, peer in PEERS.items():
+    for name, peer in wanted.items():
         reason = None if peer.is_installed() else _install(peer)
         if reason is None:
             found[name] = peer
@@ -59,7 +81,8 @@ def install_peers() -> tuple[Mapping[str, Peer], tuple[str, ...]]:
 
 def _install(peer: Peer) -> str | None:
     """Why it could not be installed; None = it was."""
-    pip = [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "-q", peer.package]
+    pip = [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "-q"]
+    pip += peer.package.split()
     venv = [sys.executable, "-m", "venv", str(FOLDER)]
     try:
         for command in [pip] if Path(pip[0]).exists() else [venv, pip]:

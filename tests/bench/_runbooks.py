@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 PROGRAM = "/bin/true"
 """A process in every tool; the word `true` alone is built into some of them."""
+
+
+CELLS = ("x = list(range(10))", "print(sum(x))")
 
 
 def write_runbook(folder: Path, steps: int) -> Path:
@@ -41,6 +45,37 @@ def write_runbook_of_lines(folder: Path, steps: int) -> Path:
     file = folder / f"lines-{steps}.yaml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def write_cells(folder: Path) -> Path:
+    """Two cells of code, the second with what the first one made."""
+    lines = [f"  - run_code: {json.dumps(code)}" for code in CELLS]
+    file = folder / "cells.yaml"
+    file.write_text("\n".join(["runbook: 1", "steps:", *lines, ""]), encoding="utf-8")
+    return file
+
+
+def write_notebook(folder: Path, _steps: int) -> None:
+    """The same cells for tools that run notebooks."""
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"c{number}",
+            "source": code,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, code in enumerate(CELLS)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    whole = {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (folder / "cells.ipynb").write_text(json.dumps(whole), encoding="utf-8")
 
 
 def write_script(folder: Path, steps: int) -> None:

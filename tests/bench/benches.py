@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from tests.bench._figures import Figure, Table
-from tests.bench._peers import install_peers
+from tests.bench._peers import NOTEBOOKS, install_peers
 from tests.bench._place import PROGRAMS, Place, Sample, interleave
 from tests.bench._runbooks import (
+    write_cells,
     write_runbook,
     write_runbook_of_lines,
     write_script,
@@ -176,10 +177,36 @@ def measure_check(place: Place, runs: int) -> Table:
     )
 
 
+def measure_code(place: Place, runs: int) -> Table:
+    """A run of two cells of Python, against what runs notebooks, isolating nothing."""
+    peers, notes = install_peers(NOTEBOOKS)
+    folder = place.folder / "code"
+    folder.mkdir()
+    command = write_runbook(folder, 2)
+    commands = {
+        "sandbook": place.sandbook("run", str(write_cells(folder))),
+        "sandbook, two commands": place.sandbook("run", str(command)),
+    }
+    for name, peer in peers.items():
+        peer.write(folder, 2)
+        commands[name] = peer.command()
+    calls = {n: partial(place.sample, words, folder) for n, words in commands.items()}
+    figures = tuple(
+        Figure(
+            name=name,
+            wall=tuple(sample.wall for sample in samples),
+            to="" if name == "sandbook" else "sandbook",
+        )
+        for name, samples in interleave(calls, runs).items()
+    )
+    return Table(title="code", figures=figures, notes=notes)
+
+
 BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "help": measure_help,
     "create": measure_create,
     "command": measure_command,
     "runs": measure_runs,
     "check": measure_check,
+    "code": measure_code,
 }

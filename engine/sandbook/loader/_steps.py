@@ -245,7 +245,7 @@ class StepReader:
 
     def _lines(self, pair: Pair | None) -> Location | None:
         node = pair.value if pair else None
-        if not isinstance(node, ScalarNode) or node.style == "folded":
+        if not isinstance(node, ScalarNode):
             return None
         at = self._source.locate(node.start)
         if node.style == "literal":
