@@ -15,6 +15,7 @@ from tests.runner.package_index import package_index
 
 FOLDER = Path(__file__).parents[2] / "runbooks"
 BOOKS = sorted(FOLDER.glob("*.yaml"))
+SECRETS = {"LICENCE_KEY": "ABCD-1234-EFGH"}
 ELSEWHERE = {"environment", "session"}
 """Examples that need more than a call; each has a test of its own."""
 
@@ -23,7 +24,7 @@ def call(run: Runs, *argv: str) -> str:
     """Run the command line; it must succeed."""
     done = subprocess.run(
         [sys.executable, "-m", "sandbook", *argv],
-        env=run.environ,
+        env={**run.environ, **SECRETS},
         cwd=run.folder,
         capture_output=True,
         text=True,
@@ -39,6 +40,23 @@ def call(run: Runs, *argv: str) -> str:
 def test_an_example_passes(run: Runs, path: Path) -> None:
     call(run, "run", str(path))
     assert run.sandboxes() == []
+    kept = (path for path in run.state.rglob("*") if path.is_file())
+    assert not [p for p in kept if SECRETS["LICENCE_KEY"].encode() in p.read_bytes()]
+
+
+def test_the_example_of_an_installer_is_red_with_a_wrong_key(run: Runs) -> None:
+    # The key is shorter than the installer takes.
+    given = {**run.environ, "LICENCE_KEY": "short"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbook", "run", str(FOLDER / "installer.yaml")],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "This is no key." in done.stdout
+    assert "short" not in done.stdout + done.stderr
 
 
 def test_the_example_of_packages_installs_one(run: Runs, tmp_path: Path) -> None:
