@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sandbook.api import VerbSpec
+from sandbook.cli._explaining_terminals import script_words, terminal_sentence
 from sandbook.cli._steps import title_of
 from sandbook.expressions import Value, as_written
 from sandbook.runbook import InputSpec, Retry, Runbook, Step
@@ -98,6 +99,9 @@ def _list(
         yield from _filled(f"{sign}{_sentence(step, specs[step.verb])}", indent, inner)
         for clause in _clauses(step, specs[step.verb]):
             yield from _filled(f"{clause}.", inner)
+        for depth, words in script_words(step):
+            lead = inner + "  " * depth
+            yield from _filled(f"- {words}", lead, lead + "  ")
         for children in step.children.values():
             yield from _list(children, specs, inner)
         if step.used is not None:
@@ -234,6 +238,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Step], str]]] = MappingProxyType(
         "teardown": _teardown,
         "use": _use,
         "parallel": _parallel,
+        "pty": terminal_sentence,
         "watch": _watch,
     }
 )
