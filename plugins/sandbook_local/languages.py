@@ -8,7 +8,7 @@ from sandbook.api import SandboxRef
 from sandbook.errors import Unsupported
 from sandbook_local import layout
 
-PROGRAMS = {"python": "python3"}
+PROGRAMS = {"python": "python3", "bash": "bash", "javascript": "node"}
 """The languages, and the program that each needs inside."""
 
 

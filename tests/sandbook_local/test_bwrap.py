@@ -30,6 +30,8 @@ _HERE = Path(__file__).parent
 _PROJECT = _HERE.parent.parent
 _MODULES = (
     "egress",
+    "code_bash",
+    "code_javascript",
     "code_python",
     "exec",
     "files_sandbox",

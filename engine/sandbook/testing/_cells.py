@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from sandbook.api import (
     JSON,
     Code,
+    CodeContext,
     CodeEvent,
     CodeRequest,
     Done,
     Failed,
     Rich,
+    Sandbox,
     StreamName,
     Text,
 )
@@ -86,3 +88,20 @@ async def good(
     if (given.done.status, given.done.state_kept) != ("ok", True):
         raise AssertionError(f"{source!r} did not go well: {given.events}")
     return given, given.done.values
+
+
+async def python(box: Sandbox, name: str = "main", **fields: object) -> Code:
+    """A Python context."""
+    request = CodeContext(language="python", name=name, **fields)  # type: ignore[arg-type]  # by name
+    return await box.code(request)
+
+
+async def value(code: Code, source: str) -> str:
+    """The value of a cell, as the interpreter shows it."""
+    return (await good(code, source))[0].main()
+
+
+async def is_defined(code: Code, name: str) -> bool:
+    """Whether there is a Python variable of this name."""
+    given = await give(code, f"{name}")
+    return given.failed is None

@@ -324,3 +324,32 @@ class BeginsSomewhereElse(MutantSandbox):
             return await super().code(request)
         except FileMissing:
             return await super().code(dataclasses.replace(request, cwd=None))
+
+
+@breaks("G84c", base=LOCAL)
+@breaks("G84d", base=LOCAL)
+class RunsEachCellOfAnyLanguageAfresh(RunsEachCellAfresh):
+    """As a provider that starts a program for each cell."""
+
+
+@breaks("G86b", base=LOCAL)
+class PassesWhateverTheCode(_Changes):
+    def change(self, event: CodeEvent) -> CodeEvent | None:
+        if isinstance(event, Failed):
+            return None
+        if isinstance(event, Done):
+            return dataclasses.replace(event, status="ok")
+        return event
+
+
+@breaks("G92e", base=LOCAL)
+class KnowsOneLanguage(MutantSandbox):
+    async def code(self, request: CodeContext) -> Code:
+        return await super().code(dataclasses.replace(request, language="bash"))
+
+
+@breaks("G97c", base=LOCAL)
+class PastesValuesIntoAShellCell(_Changes):
+    def ask(self, cell: CodeRequest) -> CodeRequest:
+        pasted = "".join(f'{name}="{value}"\n' for name, value in cell.bind.items())
+        return dataclasses.replace(cell, bind={}, source=pasted + cell.source)

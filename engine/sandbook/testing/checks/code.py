@@ -8,9 +8,9 @@ import json
 
 import anyio
 
-from sandbook.api import JSON, Code, CodeContext, CodeRequest, Sandbox, Text
+from sandbook.api import JSON, Code, CodeRequest, Sandbox, Text
 from sandbook.errors import FileMissing
-from sandbook.testing._cells import Given, cell, give, good
+from sandbook.testing._cells import Given, cell, give, good, is_defined, python, value
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, until
 
@@ -37,39 +37,24 @@ _DEAF = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{_LOOP}"
 _PATIENCE = 30.0
 
 
-async def _python(box: Sandbox, name: str = "main", **fields: object) -> Code:
-    request = CodeContext(language="python", name=name, **fields)  # type: ignore[arg-type]  # by name
-    return await box.code(request)
-
-
-async def _value(code: Code, source: str) -> str:
-    """The value of a cell, as the interpreter shows it."""
-    return (await good(code, source))[0].main()
-
-
-async def _is_defined(code: Code, name: str) -> bool:
-    given = await give(code, f"{name}")
-    return given.failed is None
-
-
 @check("G84", needs=["code.python"], probe=True)
 async def variables_stay_from_cell_to_cell(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 1")
-    assert await _value(code, "x += 1; x") == "2"
+    assert await value(code, "x += 1; x") == "2"
 
 
 @check("G84b", needs=["code.python"])
 async def the_last_value_of_a_cell_is_its_main_result(kit: Kit) -> None:
-    code = await _python(await kit.box())
-    assert await _value(code, "1\n'a text'") == "'a text'"
+    code = await python(await kit.box())
+    assert await value(code, "1\n'a text'") == "'a text'"
     assert [r for r in (await good(code, "x = 3"))[0].rich if r.main] == []
 
 
 @check("G85", needs=["code.python"])
 async def the_streams_of_a_cell_are_apart_and_come_as_it_runs(kit: Kit) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     text = """
 import os, sys, time
 print("early"); print("bad", file=sys.stderr); sys.stdout.flush()
@@ -88,7 +73,7 @@ print("late")
 
 @check("G86", needs=["code.python"])
 async def an_exception_is_told_with_its_name_its_words_and_where(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     given = await give(code, "def f():\n    raise ValueError('so bad')\nf()")
     assert given.done.status == "error"
     assert (given.error.name, given.error.value) == ("ValueError", "so bad")
@@ -99,25 +84,25 @@ async def an_exception_is_told_with_its_name_its_words_and_where(kit: Kit) -> No
 
 @check("G87", needs=["code.python"])
 async def after_an_exception_the_variables_stay(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     given = await give(code, "x = 5\n1 / 0")
     assert given.error.name == "ZeroDivisionError"
     assert given.done.state_kept
-    assert await _value(code, "x") == "5"
+    assert await value(code, "x") == "5"
 
 
 @check("G88", needs=["code.python"])
 async def a_syntax_error_is_told_by_its_name_and_nothing_runs(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     given = await give(code, "x = 1\ndef f(:\n")
     assert given.error.name == "SyntaxError"
     assert given.done.status == "error"
-    assert not await _is_defined(code, "x")
+    assert not await is_defined(code, "x")
 
 
 @check("G88b", needs=["code.python"])
 async def a_cell_that_asks_somebody_fails_at_once(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     with anyio.fail_after(_PATIENCE):
         given = await give(code, "input('name? ')")
     assert given.done.status == "error"
@@ -126,39 +111,39 @@ async def a_cell_that_asks_somebody_fails_at_once(kit: Kit) -> None:
 
 @check("G89", needs=["code.python"])
 async def what_is_said_of_the_state_after_a_timeout_is_true(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 8")
     with anyio.fail_after(_PATIENCE):
         given = await give(code, "while True: pass", timeout=1.0)
     assert given.done.status == "timed_out"
-    assert await _is_defined(code, "x") == given.done.state_kept
+    assert await is_defined(code, "x") == given.done.state_kept
 
 
 @check("G89b", needs=["code.python", "code.interrupt"])
 async def a_timeout_keeps_the_variables(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 8")
     given = await give(code, "x = 9\nwhile True: pass", timeout=1.0)
     assert (given.done.status, given.done.state_kept) == ("timed_out", True)
-    assert await _value(code, "x") == "9"
+    assert await value(code, "x") == "9"
 
 
 @check("G89c", needs=["code.python"])
 async def a_cell_that_does_not_listen_ends_and_the_loss_is_said(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 8")
     with anyio.fail_after(_PATIENCE):
         given = await give(code, _DEAF, timeout=0.5)
     assert given.done.status == "timed_out"
     assert not given.done.state_kept
-    assert not await _is_defined(code, "x")
+    assert not await is_defined(code, "x")
     await good(code, "1")
 
 
 @check("G90", needs=["code.python", "code.interrupt"])
 async def an_interrupt_ends_an_endless_cell_and_keeps_the_variables(kit: Kit) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     given: list[Given] = []
 
     async def run() -> None:
@@ -173,13 +158,13 @@ async def an_interrupt_ends_an_endless_cell_and_keeps_the_variables(kit: Kit) ->
                 await anyio.sleep(1.0)
     assert given[0].error.name == "KeyboardInterrupt"
     assert (given[0].done.status, given[0].done.state_kept) == ("error", True)
-    assert await _value(code, "x") == "3"
+    assert await value(code, "x") == "3"
 
 
 @check("G90b", needs=["code.python"])
 async def a_cell_whose_reader_leaves_is_ended(kit: Kit) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     text = "import os, time\nopen('began', 'w').close()\nopen('pid', 'w').write('1')\n"
     text += "while True:\n    open('tick', 'a').write('.'); time.sleep(0.05)"
     async with anyio.create_task_group() as tasks:
@@ -208,33 +193,33 @@ async def _until_begun(kit: Kit, box: Sandbox) -> None:
 
 @check("G91", needs=["code.python"])
 async def a_dead_interpreter_is_told_and_a_restart_gives_a_clean_one(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 1")
     with anyio.fail_after(_PATIENCE):
         given = await give(code, "import os; os._exit(1)")
     assert (given.done.status, given.done.state_kept) == ("died", False)
     assert given.error.value, "the cause is not told"
     await code.restart()
-    assert not await _is_defined(code, "x")
-    assert await _value(code, "1 + 1") == "2"
+    assert not await is_defined(code, "x")
+    assert await value(code, "1 + 1") == "2"
 
 
 @check("G91b", needs=["code.python"])
 async def a_restart_forgets_the_variables(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     await good(code, "x = 1")
     await code.restart()
-    assert not await _is_defined(code, "x")
+    assert not await is_defined(code, "x")
 
 
 @check("G92", needs=["code.python"])
 async def contexts_share_no_variables(kit: Kit) -> None:
     box = await kit.box()
-    one, two = await _python(box), await _python(box, "two")
+    one, two = await python(box), await python(box, "two")
     await good(one, "x = 1")
-    assert not await _is_defined(two, "x")
+    assert not await is_defined(two, "x")
     await good(two, "x = 2")
-    assert await _value(one, "x") == "1"
+    assert await value(one, "x") == "1"
 
 
 @check("G92b", needs=["code.python"])
@@ -243,8 +228,8 @@ async def each_context_has_its_own_folder_and_variables_of_the_environment(
 ) -> None:
     box = await kit.box()
     await box.files.write("there/file", b"")
-    one = await _python(box, env={"OWN": "one"})
-    two = await _python(box, "two", cwd="there", env={"OTHER": "two"})
+    one = await python(box, env={"OWN": "one"})
+    two = await python(box, "two", cwd="there", env={"OTHER": "two"})
     text = "import os\n[os.getcwd(), os.environ.get('OWN'), os.environ.get('OTHER')]"
     place = (await kit.out(box, ("pwd",))).decode().strip()
     assert await _read(one, text) == [place, "one", None]
@@ -262,11 +247,11 @@ async def the_same_name_is_the_same_context_from_another_process_too(
     kit: Kit,
 ) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     await good(code, "x = 41")
     told = await kit.elsewhere("cell", ref=box.ref.to_json(), source="x += 1; print(x)")
     assert told["printed"] == "42\n"
-    assert await _value(await _python(box), "x") == "42"
+    assert await value(await python(box), "x") == "42"
 
 
 @check("G92d", needs=["code.python", "attach"])
@@ -277,22 +262,22 @@ async def variables_outlive_a_client_that_is_killed_in_a_cell(kit: Kit) -> None:
         assert "up" in str((await process.line())["printed"])
         process.kill()
     with anyio.fail_after(_PATIENCE):
-        assert await _value(await _python(box), "x") == "7"
+        assert await value(await python(box), "x") == "7"
 
 
 @check("G93", needs=["code.python", "files"])
 async def cells_and_the_file_calls_see_the_same_files(kit: Kit) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     await good(code, "open('made', 'w').write('by a cell')")
     assert await box.files.read("made") == b"by a cell"
     await box.files.write("given", b"by a call")
-    assert await _value(code, "open('given').read()") == "'by a call'"
+    assert await value(code, "open('given').read()") == "'by a call'"
 
 
 @check("G94", needs=["code.python"])
 async def the_count_rises_by_one_with_each_cell(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     texts = ("1", "1/0", "x = 2", "x")
     counts = [(await give(code, text)).done.count for text in texts]
     assert counts == list(range(counts[0], counts[0] + len(texts)))
@@ -300,7 +285,7 @@ async def the_count_rises_by_one_with_each_cell(kit: Kit) -> None:
 
 @check("G95", needs=["code.python"])
 async def much_output_is_cut_with_a_mark_and_the_interpreter_lives(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     given, _ = await good(code, "print('a' * 5_000_000)")
     printed = given.printed()
     assert printed.startswith("a" * 1000)
@@ -312,12 +297,12 @@ async def much_output_is_cut_with_a_mark_and_the_interpreter_lives(kit: Kit) -> 
 @check("G96", needs=["code.python"])
 async def a_known_cell_never_runs_twice_and_is_told_again(kit: Kit) -> None:
     box = await kit.box()
-    code = await _python(box)
+    code = await python(box)
     await good(code, "n = 0")
     request = CodeRequest(key=kit.name("cell"), source="n += 1\nprint('n is', n)\nn")
     first = await give(code, request)
-    again = await give(await _python(box), request)
-    assert await _value(code, "n") == "1"
+    again = await give(await python(box), request)
+    assert await value(code, "n") == "1"
     assert first.printed() == again.printed() == "n is 1\n"
     assert first.done == again.done
     assert first.main() == again.main()
@@ -325,7 +310,7 @@ async def a_known_cell_never_runs_twice_and_is_told_again(kit: Kit) -> None:
 
 @check("G97", needs=["code.python"])
 async def values_go_in_and_come_out_as_they_are_and_stay(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     bind: dict[str, JSON] = {f"v{n}": value for n, value in enumerate(VALUES)}
     read = {name: name for name in bind}
     assert _same((await good(code, "", bind=bind, read=read))[1], bind)
@@ -340,16 +325,16 @@ def _same(found: object, wanted: object) -> bool:
 
 @check("G97b", needs=["code.python"])
 async def a_value_that_does_not_fit_is_an_error_that_names_it(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     given = await give(code, "x = 1", read={"odd_one": "object()"})
     assert given.done.status == "error"
     assert "odd_one" in given.error.value
-    assert await _value(code, "x") == "1"
+    assert await value(code, "x") == "1"
 
 
 @check("G98", needs=["code.python", "code.rich"])
 async def pictures_come_as_bytes_and_only_the_value_is_the_main_one(kit: Kit) -> None:
-    code = await _python(await kit.box())
+    code = await python(await kit.box())
     text = f"""
 import base64
 class Picture:
@@ -369,5 +354,5 @@ display(Picture())
 async def a_folder_that_is_not_there_is_named_before_anything_runs(kit: Kit) -> None:
     box = await kit.box()
     with fails(FileMissing) as caught:
-        await _python(box, cwd="no/such/folder")
+        await python(box, cwd="no/such/folder")
     assert "no/such/folder" in str(caught.error)

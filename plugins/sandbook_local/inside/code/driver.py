@@ -175,4 +175,12 @@ def _language(language: str, lp: loop.Loop, place: Path) -> Make:
         from sandbook_local.inside.code import python
 
         return python.maker(lp, place)
+    if language == "bash":
+        from sandbook_local.inside.code import bash
+
+        return bash.maker(lp, place)
+    if language == "javascript":
+        from sandbook_local.inside.code import javascript
+
+        return javascript.maker(lp)
     raise SystemExit(f"no interpreter for {language!r}")
