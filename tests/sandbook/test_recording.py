@@ -132,7 +132,7 @@ def test_what_is_stored_is_what_a_masker_makes_of_the_whole(
     for chunk in chunks:
         recorder.output(chunk)
     recorder.close()
-    stream = masker.stream()
+    stream = masker.terminal()
     whole = stream.feed(b"".join(chunks)) + stream.flush()
     assert _shown(path) == whole.decode("utf-8", "replace")
     assert HIDDEN not in path.read_text("utf-8")

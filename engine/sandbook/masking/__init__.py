@@ -3,7 +3,8 @@
 A secret is recognised as itself, line by line, and in the forms that common tools
 make of it. What a program makes of it otherwise cannot be recognised: a piece of it,
 compressed or in UTF-16, with a colour or a line break in the middle, half on one
-stream and half on the other.
+stream and half on the other. In a terminal's stream what stands between the
+characters is passed over, where it is a sequence or a control.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Mapping
 from sandbook.api import JSON
 from sandbook.masking._forms import SHORTEST, encoded, forms_of
 from sandbook.masking._search import MASK, Search
+from sandbook.masking._terminal import TerminalMasker
 
-__all__ = ["MASK", "SHORTEST", "Masker", "StreamMasker"]
+__all__ = ["MASK", "SHORTEST", "Masker", "StreamMasker", "TerminalStream"]
 
 
 class Masker:
@@ -59,6 +61,10 @@ class Masker:
     def stream(self) -> StreamMasker:
         """A masker for one stream of bytes that comes in chunks."""
         return StreamMasker(self._forms)
+
+    def terminal(self) -> TerminalStream:
+        """The same for what a terminal shows, with sequences inside a secret."""
+        return TerminalStream(self.stream(), TerminalMasker(self._forms))
 
     def _masked(self, text: str, mask: bytes) -> str:
         if self._forms.is_empty:
@@ -118,6 +124,24 @@ class StreamMasker:
         self._covered = max(0, reach - until)
         self._held = data[until:]
         return shown
+
+
+class TerminalStream:
+    """Both ways: as it stands, and as a person reads it."""
+
+    __slots__ = ("_plain", "_read")
+
+    def __init__(self, plain: StreamMasker, read: TerminalMasker) -> None:
+        self._plain = plain
+        self._read = read
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be shown now that `data` has come."""
+        return self._read.feed(self._plain.feed(data))
+
+    def flush(self) -> bytes:
+        """What was held back; the stream has ended."""
+        return self._read.feed(self._plain.flush()) + self._read.flush()
 
 
 def _decoded(raw: bytes) -> str:

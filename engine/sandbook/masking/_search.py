@@ -54,7 +54,7 @@ class Search:
         """
         parts: list[bytes] = []
         reach = covered
-        for start, end in self._found(data, until):
+        for start, end in self.found(data, until):
             if start >= reach:
                 parts += (data[reach:start], mask)
             reach = max(reach, end)
@@ -99,7 +99,8 @@ class Search:
         after = bisect_right(self._sorted, end)
         return after < len(self._sorted) and self._sorted[after].startswith(end)
 
-    def _found(self, data: bytes, until: int) -> Iterator[tuple[int, int]]:
+    def found(self, data: bytes, until: int) -> Iterator[tuple[int, int]]:
+        """The occurrences that begin before `until`: of two at a place, the longer."""
         start = 0
         while (hit := self._heads.search(data, start)) and hit.start() < until:
             at = hit.start()

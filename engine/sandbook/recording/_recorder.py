@@ -19,10 +19,11 @@ _MICROSECONDS: Final = 1_000_000
 class Recorder:
     """The recording of one terminal, written line by line as things happen.
 
-    Secrets are masked before anything is stored, also where a chunk's border cuts
-    them. What may be the beginning of one is held back until more comes, and is then
-    stored with that moment's time; `close` stores the rest. Bytes that are no UTF-8
-    become U+FFFD, since a recording is text; a character in two chunks stays whole.
+    Secrets are masked before anything is stored, also where a chunk's border or an
+    escape sequence cuts them (`sandbook.masking` says what cannot be found). What may
+    be the beginning of one is held back until more comes, and is then stored with that
+    moment's time; `close` stores the rest. Bytes that are no UTF-8 become U+FFFD, since
+    a recording is text; a character in two chunks stays whole.
     """
 
     def __init__(  # noqa: PLR0913 - the header's fields, all by keyword
@@ -44,7 +45,7 @@ class Recorder:
         """
         self.path = path
         self._masker = masker or Masker({})
-        self._stream = self._masker.stream()
+        self._stream = self._masker.terminal()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._clock = clock
         self._began = clock()
