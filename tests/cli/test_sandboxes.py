@@ -158,6 +158,9 @@ def test_a_shell_leaves_the_sandbox_kept(cli: Cli) -> None:
     assert [row["id"] for row in cli.sandboxes()] == [made]
 
 
+_OVER = "\x00over\x00"
+
+
 class Terminal:
     """A person at a terminal with a command in it."""
 
@@ -189,8 +192,16 @@ class Terminal:
         """Wait until the text was shown."""
         try:
             wait_until(lambda: text in self.shown or self.process.poll() is not None)
+            if text not in self.shown:
+                self._read_rest()
         finally:
             assert text in self.shown, self.shown
+
+    def _read_rest(self) -> None:
+        """What the command wrote last may not have been read when it has ended."""
+        if _OVER not in self.shown:
+            os.write(self.slave, _OVER.encode())
+            wait_until(lambda: _OVER in self.shown)
 
     def see_after_enter(self, text: str) -> None:
         """Press Enter until the text is shown: a shell runs traps between commands."""
@@ -210,13 +221,21 @@ class Terminal:
         size = struct.pack("HHHH", rows, cols, 0, 0)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
+    def close_window(self) -> None:
+        """Close the window, with the command still in it."""
+        os.close(self._master)
+        # Who reads it keeps it open until something came.
+        os.write(self.slave, b"x")
+        self._master = -1
+
     def close(self) -> None:
         """Close both ends."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         os.close(self.slave)
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "fmt": "Rewrite runbooks in their canonical form.",
         "runs": "List the runs of this computer, cancel or remove them.",
         "show": "Tell a run again.",
+        "record": "Turn a session at a terminal into a runbook.",
         "play": "Play the recording of a terminal.",
         "shell": "Open a terminal in a sandbox that lives.",
         "sandboxes": "List the sandboxes that live, or end them.",

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from sandbook.units import parse_duration
+from sandbook.units import parse_duration, parse_terminal_size
 
 FilePath = Path
 
@@ -19,6 +19,14 @@ def duration(text: str) -> float:
     """Seconds, written with a unit; a type of click."""
     try:
         return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def terminal_size(text: str) -> tuple[int, int]:
+    """Columns and rows, as 100x30; a type of click."""
+    try:
+        return parse_terminal_size(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

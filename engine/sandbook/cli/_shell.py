@@ -28,20 +28,36 @@ async def open_shell(where: str | None, has_terminal: bool) -> int:  # noqa: FBT
         UsageError: There is no such sandbox.
         Unsupported: Its provider has no terminals.
     """
-    async with here() as installation:
-        chosen = await _choose(installation, where)
-        if has_terminal:
-            _refuse_without_pty(installation, chosen)
-        provider = installation.provider(chosen.ref.provider)
-        sandbox = await provider.attach(chosen.ref, resume_paused=True)
-        try:
-            async with _in_use(installation, sandbox):
-                return await _run_in(sandbox, chosen, has_terminal=has_terminal)
-        finally:
-            await sandbox.aclose()
+    async with (
+        here() as installation,
+        open_live(installation, where, needs_pty=has_terminal) as sandbox,
+    ):
+        return await _run_in(sandbox, has_terminal=has_terminal)
 
 
-async def _run_in(sandbox: Sandbox, chosen: LiveSandbox, *, has_terminal: bool) -> int:
+@asynccontextmanager
+async def open_live(
+    installation: Installation, where: str | None, *, needs_pty: bool = True
+) -> AsyncGenerator[Sandbox]:
+    """Join a sandbox that lives, and keep it alive while the block runs.
+
+    Raises:
+        UsageError: There is no such sandbox.
+        Unsupported: Its provider has no terminals.
+    """
+    chosen = await _choose(installation, where)
+    if needs_pty:
+        _refuse_without_pty(installation, chosen)
+    provider = installation.provider(chosen.ref.provider)
+    sandbox = await provider.attach(chosen.ref, resume_paused=True)
+    try:
+        async with _in_use(installation, sandbox):
+            yield sandbox
+    finally:
+        await sandbox.aclose()
+
+
+async def _run_in(sandbox: Sandbox, *, has_terminal: bool) -> int:
     key = f"shell/{new_run_id()}"
     if not has_terminal:
         # Each way loads only what it uses.
@@ -51,7 +67,8 @@ async def _run_in(sandbox: Sandbox, chosen: LiveSandbox, *, has_terminal: bool) 
     # As above.
     from sandbook.cli._terminal import be_terminal
 
-    warn(f"in sandbox {chosen.ref.id} ({chosen.ref.provider}); leave with `exit`")
+    ref = sandbox.ref
+    warn(f"in sandbox {ref.id} ({ref.provider}); leave with `exit`")
     return await be_terminal(sandbox, key)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import termios
 import tty
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import anyio
 
@@ -19,26 +20,31 @@ def raw(terminal: int) -> Generator[None]:
 
     What is shown goes out as it is: a line feed does not begin the line.
     """
-    before = termios.tcgetattr(terminal)
-    try:
+    with _given_back(terminal):
         tty.setraw(terminal, termios.TCSADRAIN)
         yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 @contextmanager
 def unprocessed(terminal: int) -> Generator[None]:
     """Only what is shown goes out as it is; keys mean what they always mean."""
-    before = termios.tcgetattr(terminal)
-    modes = termios.tcgetattr(terminal)
-    modes[1] &= ~termios.OPOST
-    modes[3] &= ~termios.ECHO
-    try:
+    with _given_back(terminal):
+        modes = termios.tcgetattr(terminal)
+        modes[1] &= ~termios.OPOST
+        modes[3] &= ~termios.ECHO
         termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
         yield
+
+
+@contextmanager
+def _given_back(terminal: int) -> Generator[None]:
+    before = termios.tcgetattr(terminal)
+    try:
+        yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        # Of a window that was closed there is nothing to give back.
+        with suppress(termios.error):
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 async def keys(keyboard: int) -> AsyncIterator[bytes]:
@@ -55,12 +61,16 @@ async def keys(keyboard: int) -> AsyncIterator[bytes]:
 
 
 async def show(screen: int, data: bytes) -> None:
-    """Show all of it, waiting for a slow terminal."""
+    """Show all of it, waiting for a slow terminal; nothing in a window that is gone."""
     while data:
         try:
             data = data[os.write(screen, data) :]
         except BlockingIOError:
             await anyio.wait_writable(screen)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return
 
 
 def size(screen: int) -> tuple[int, int]:

@@ -1,0 +1,154 @@
+"""From the bytes that a terminal sends to what a person did: text, keys, pastes."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, TypeAlias
+
+from sandbook.terminal import KEY_NAMES, parse_key
+
+_ESC: Final = "\x1b"
+_PASTE_BEGINS: Final = "\x1b[200~"
+_PASTE_ENDS: Final = "\x1b[201~"
+_SEQUENCE: Final = re.compile(
+    r"\x1b\[M[\s\S]{3}|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[@-~]"
+    r"|\x1b[]P_^X][\s\S]*?(?:\x07|\x1b\\)|\x1b[]P_^X]\Z|\x1b[^\x1b\[O\]P_^X]"
+)
+_BROKEN_OFF: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[O]|\[M[\s\S]{0,2})")
+_MOUSE: Final = re.compile(r"\x1b\[(?:M|<[0-9;]*[Mm])")
+_ANSWER: Final = re.compile(
+    r"\x1b\[(?:[?>=][0-9;]*[cnuy]|\??[0-9;]*\$y|[0-9]+;[0-9]+R|[0-9;]*[cnt]|[IO])"
+    r"|\x1b[]P_^X]."
+)
+"""What the terminal says by itself: answers, and that it got or lost the focus."""
+
+_LONGEST: Final = 1 << 20
+_MODIFIERS: Final = ("", "Shift+", "Alt+", "Ctrl+", "Ctrl+Shift+", "Alt+Shift+")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Visible characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A key with a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A text that was pasted, as programs that ask for it are told."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A key that has no name here; `sent` is what the terminal sends for it."""
+
+    sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mouse:
+    """The mouse was used."""
+
+
+Act: TypeAlias = Text | Pressed | Pasted | Unknown | Mouse
+
+
+class Keyboard:
+    """Reads what is typed, in pieces cut anywhere."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""
+
+    def feed(self, data: bytes) -> Iterator[Act]:
+        """What was done, as far as it is whole."""
+        text = self._held + self._decoder.decode(data)
+        self._held = ""
+        at = 0
+        while at < len(text):
+            if text.startswith(_PASTE_BEGINS, at):
+                end = text.find(_PASTE_ENDS, at)
+                if end < 0:
+                    self._held = text[at:][:_LONGEST]
+                    return
+                pasted = text[at + len(_PASTE_BEGINS) : end]
+                yield Pasted(pasted.replace("\r\n", "\n").replace("\r", "\n"))
+                at = end + len(_PASTE_ENDS)
+            elif text[at] == _ESC:
+                found = _SEQUENCE.match(text, at)
+                if found is None and self._is_broken_off(text[at:]):
+                    self._held = text[at:]
+                    return
+                sent = found[0] if found else _ESC
+                yield from _meaning(sent)
+                at += len(sent)
+            else:
+                visible = _visible(text, at)
+                yield Text(visible) if visible else _control(text[at])
+                at += len(visible) or 1
+
+    def _is_broken_off(self, text: str) -> bool:
+        """Whether more must follow. ESC alone is a key: a person pressed it."""
+        return text != _ESC and _BROKEN_OFF.fullmatch(text) is not None
+
+
+def _visible(text: str, start: int) -> str:
+    end = start
+    while end < len(text) and text[end] >= " " and text[end] != "\x7f":
+        end += 1
+    return text[start:end]
+
+
+def _meaning(sent: str) -> Iterator[Act]:
+    name = _names().get(sent)
+    if name is not None:
+        yield Pressed(name)
+    elif _MOUSE.match(sent):
+        yield Mouse()
+    elif not _ANSWER.match(sent):
+        yield from _with_alt(sent)
+
+
+def _with_alt(sent: str) -> Iterator[Act]:
+    is_alt = len(sent) == len("\x1bx")
+    char = sent[-1]
+    if is_alt and char > " " and char != "\x7f":
+        yield Pressed(f"Alt+{char}")
+    else:
+        yield Unknown(sent)
+
+
+def _control(char: str) -> Act:
+    name = _names().get(char)
+    return Unknown(char) if name is None else Pressed(name)
+
+
+@cache
+def _names() -> dict[str, str]:
+    """What terminals send → the shortest name of the key."""
+    names: dict[str, str] = {}
+    letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
+    for modifier in _MODIFIERS:
+        for key in KEY_NAMES:
+            if key != "Space":
+                for cursor_keys in (False, True):
+                    name = f"{modifier}{key}"
+                    sent = parse_key(name).sent(cursor_keys=cursor_keys)
+                    names.setdefault(sent, name)
+    for key in [*letters, "Space", "\\", "]", "^", "_"]:
+        name = f"Ctrl+{key}"
+        names.setdefault(parse_key(name).sent(cursor_keys=False), name)
+    return names
