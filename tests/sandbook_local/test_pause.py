@@ -227,10 +227,10 @@ async def test_a_shell_in_a_terminal_does_not_see_that_it_was_paused(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read)
         await until(lambda: b"> " in shown)
-        await pty.send(b"sleep 1; echo en''d\n")
-        await until(lambda: b"sleep 1" in shown)
+        await pty.send(b"sleep 2; echo en''d\n")
+        await until(lambda: b"sleep 2" in shown)
         await anyio.sleep(0.3)
-        for _ in range(3):
+        for _ in range(10):
             await sandbox.pause()
             await (await _resume(provider, sandbox)).aclose()
         await until(lambda: b"end" in shown)

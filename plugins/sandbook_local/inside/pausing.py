@@ -1,7 +1,8 @@
 """Stops all that runs in a sandbox but init, and lets it go on where it was.
 
-By signals, since a control group is not to be had everywhere. A parent is stopped
-before its children and goes on after them: so no shell sees a child that was stopped.
+By signals, since a control group is not to be had everywhere. A parent has stopped
+before its children are told to, and goes on after them: so no shell sees a child that
+was stopped.
 What was stopped before, by a shell's job control or a debugger, stays so.
 """
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds; what runs on by then is deep in the kernel, and stops on its way out."""
 
-_ROUND = 0.001
+_ONE = 0.1
+"""Seconds of it for one process, before its children are told."""
+
+_LOOK = 0.0002
 _STOPPED = (b"T", b"t")
 _DEAD = (b"Z", b"X")
 
@@ -44,13 +48,18 @@ class Pause:
                 return
             for pid in running:
                 self._ours[pid] = None
-                _signal(pid, signal.SIGSTOP)
-            time.sleep(_ROUND)
+                _stop(pid, min(deadline, time.monotonic() + _ONE))
 
     def end(self) -> None:
         """Let go on whom we have stopped."""
         while self._ours:
             _signal(self._ours.popitem()[0], signal.SIGCONT)
+
+
+def _stop(pid: int, deadline: float) -> None:
+    _signal(pid, signal.SIGSTOP)
+    while not is_stopped(pid) and time.monotonic() < deadline:
+        time.sleep(_LOOK)
 
 
 def is_stopped(pid: int) -> bool:
