@@ -34,6 +34,7 @@ _NATIVE = frozenset(
         "limits.pids",
         "limits.disk",
         "pause",
+        "snapshot.files",
         "watch",
         "watch.recursive",
     }

@@ -41,7 +41,7 @@ class Folders:
         is dead.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = f"{_moment()}-{_mark(key)}"
+        name = new_id(key)
         hidden, folder = self.root / f"{_HIDDEN}{name}", self.root / name
         hidden.mkdir(mode=0o700)
         lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -86,6 +86,11 @@ class Folders:
         with suppress(FileNotFoundError):
             return sorted(p for p in self.root.iterdir() if not p.name.startswith("."))
         return []
+
+
+def new_id(key: str) -> str:
+    """A new name for what is made with this key; they sort by time."""
+    return f"{_moment()}-{_mark(key)}"
 
 
 def is_alive(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from sandbook_local.layout import base_executable
 
 _MAIN = Path(__file__).parent / "inside" / "main.py"
 _TIMEOUT = 60.0
+_LONG_TIMEOUT = 600.0
 
 
 class Refused(Exception):  # noqa: N818 (an answer, put in words by `causes`)
@@ -29,10 +30,13 @@ class Refused(Exception):  # noqa: N818 (an answer, put in words by `causes`)
         self.code = code
 
 
-async def launch(plan: Message, *, lock: int, log: Path) -> None:
+async def launch(
+    plan: Message, *, lock: int, log: Path, files: int | None = None
+) -> None:
     """Start a supervisor and wait until it serves. It ends if we do before that.
 
-    `lock` is a locked descriptor that it keeps as long as it lives.
+    `lock` is a locked descriptor that it keeps as long as it lives, `files` one of a
+    snapshot to begin with.
 
     Raises:
         Refused: The set-up is not possible here.
@@ -44,8 +48,9 @@ async def launch(plan: Message, *, lock: int, log: Path) -> None:
     try:
         with theirs:
             await to_thread.run_sync(_start, theirs, log)
-        with anyio.fail_after(_TIMEOUT):
-            await connection.send(plan, descriptors=[lock])
+        with anyio.fail_after(_TIMEOUT if files is None else _LONG_TIMEOUT):
+            passed = [lock] if files is None else [lock, files]
+            await connection.send(plan, descriptors=passed)
             answer = (await connection.receive()).message
         if "refused" in answer:
             refused = frames.child(answer, "refused")

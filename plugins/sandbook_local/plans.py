@@ -102,7 +102,7 @@ def _refuse(spec: SandboxSpec, settings: Settings) -> None:
             "use docker or a remote provider",
         )
     _refuse_open_home()
-    if spec.template is not None:
+    if isinstance(spec.template, str):
         _unsupported("a local sandbox has no templates", "leave `template` out")
     if spec.options:
         _unsupported(f"unknown option {next(iter(spec.options))!r}", "leave it out")

@@ -6,11 +6,13 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import anyio
+from anyio import to_thread
 
 from sandbook.api import (
     Destroyed,
@@ -22,7 +24,7 @@ from sandbook.api import (
     Settings,
     SnapshotRef,
 )
-from sandbook.errors import NotConfigured, SandboxGone, TeardownFailed, Unsupported
+from sandbook.errors import NotConfigured, SandboxGone, TeardownFailed
 from sandbook_local import INFO, causes, cgroups, folders, plans, probe
 from sandbook_local.connection import Ended, ask, connect, request
 from sandbook_local.folders import Folders
@@ -30,6 +32,7 @@ from sandbook_local.inside import frames
 from sandbook_local.inside.remove import remove_folder
 from sandbook_local.launch import Refused, launch
 from sandbook_local.sandbox import LocalSandbox
+from sandbook_local.snapshots import Snapshots, explain
 
 _HOLD_PAUSE = 0.02
 _END_TIMEOUT = 10.0
@@ -44,6 +47,7 @@ class LocalProvider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folders = Folders(settings.state)
+        self._snapshots = Snapshots(settings.state)
 
     async def preflight(self, *, live: bool = False) -> Diagnosis:
         """Whether sandboxes can be made here; `live` makes one, remembered or not."""
@@ -67,6 +71,8 @@ class LocalProvider:
     async def _create(
         self, spec: SandboxSpec, key: str, launcher: probe.Launcher
     ) -> LocalSandbox:
+        if isinstance(spec.template, SnapshotRef) and spec.workdir is None:
+            spec = replace(spec, workdir=self._snapshots.workdir(spec.template))
         plan = plans.compose(spec, self._settings, launcher=launcher)
         while True:
             with self._folders.try_hold(key) as held:
@@ -114,13 +120,8 @@ class LocalProvider:
         return "destroyed" if was_alive else "already_gone"
 
     async def delete_snapshot(self, snapshot: SnapshotRef) -> None:
-        """There are none."""
-        raise Unsupported(
-            f"the local provider has no snapshots, so not {snapshot.id!r}",
-            provider=INFO.name,
-            operation="delete_snapshot",
-            sent="no",
-        )
+        """Remove a stored copy; nothing where there is none."""
+        await to_thread.run_sync(self._snapshots.delete, snapshot)
 
     async def aclose(self) -> None:
         """Nothing is open between calls."""
@@ -153,10 +154,14 @@ class LocalProvider:
         ref = SandboxRef(provider=INFO.name, id=folder.name, created_at=now)
         message = plans.finish(plan, folder=folder, record=folders.record(spec, ref))
         try:
+            held = [lock]
             try:
-                await launch(message, lock=lock, log=folder / "log")
+                files = self._snapshots.open(spec)
+                held += [] if files is None else [files]
+                await launch(message, lock=lock, log=folder / "log", files=files)
             finally:
-                os.close(lock)  # its supervisor holds it now, or nobody
+                for descriptor in held:  # its supervisor holds them now, or nobody
+                    os.close(descriptor)
             return await self._open(folder)
         except anyio.get_cancelled_exc_class():
             # It may have begun to live, and nobody else knows of it.
@@ -212,6 +217,8 @@ class LocalProvider:
             raise _unavailable(*wrong)
 
     def _refuse(self, refused: Refused) -> NoReturn:
+        if refused.stage == "snapshot":
+            raise explain(refused.code, refused.cause) from refused
         wrong = causes.explain(refused, causes.this_host())
         raise _unavailable(*wrong) from refused
 

@@ -42,6 +42,7 @@ _MODULES = (
     "pause",
     "ports",
     "pty",
+    "snapshot",
     "survival",
     "watch",
 )

@@ -43,7 +43,8 @@ def supervise() -> NoReturn:
     if is_root:
         _leave_remover(plan)
     try:
-        _supervise(plan, creator, is_root=is_root)
+        files = frame.descriptors[1:]  # behind the lock
+        _supervise(plan, creator, files, is_root=is_root)
     except enter.Refused as refusal:
         frames.send_all(creator, frames.pack({"refused": refusal.to_message()}))
     except OSError as error:
@@ -56,7 +57,9 @@ def supervise() -> NoReturn:
     sys.exit(0)
 
 
-def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
+def _supervise(
+    plan: Plan, creator: _socket.socket, files: list[int], *, is_root: bool
+) -> None:
     os.chdir(plan.folder)
     uid, holder = _take_uid(plan) if is_root else (None, None)
     for name in ("root", "spool"):
@@ -88,6 +91,8 @@ def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
     supervisor.listen(server)
     if proxy is not None and listener is not None:
         _open_network(proxy, listener)
+    for file in files:
+        _unpack(supervisor, file)
     frames.send_all(creator, frames.pack({"ready": True}))
     if plan.probe or creator.recv(1) == _GO:
         creator.close()
@@ -98,6 +103,18 @@ def _supervise(plan: Plan, creator: _socket.socket, *, is_root: bool) -> None:
     # Before clients are hung up on: they look at the folder to know what that means.
     remove.empty_folder(folder)
     del holder
+
+
+def _unpack(supervisor: Supervisor, file: int) -> None:
+    """Have the files of a snapshot made, before anybody can run anything."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    supervisor.order({"do": "unpack"}, [theirs.fileno(), file])
+    theirs.close()
+    os.close(file)
+    number = frames.whole(first.receive(ours, stage="snapshot").message, "errno")
+    if number:
+        raise enter.Refused("snapshot", os.strerror(number).lower(), number)
+    ours.close()
 
 
 def _bound(plan: Plan, uid: int | None) -> bounds.Bounds:

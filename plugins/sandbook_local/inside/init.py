@@ -16,6 +16,7 @@ import sys
 from sandbook_local.inside import (
     dials,
     frames,
+    freezing,
     keeper,
     kernel,
     pausing,
@@ -113,7 +114,7 @@ class Init:
                 self._work(frame)
             case "dial":
                 self._dials.start(frame.message, frame.descriptors.pop())
-            case "pause" | "resume" as do:
+            case "pause" | "resume" | "pack" | "unpack" as do:
                 self._hold(do, frame)
             case "listens":
                 dials.tell_listening(frame.message, frame.descriptors.pop())
@@ -124,11 +125,28 @@ class Init:
                         _end(frame.message, pid)
 
     def _hold(self, do: str, frame: Frame) -> None:
+        if do in ("pack", "unpack"):
+            self._move_files(do, frame)
+            return
         if do == "pause":
             self._pause.begin()
         else:
             self._pause.end()
         _done(frame)
+
+    def _move_files(self, do: str, frame: Frame) -> None:
+        """Pack or unpack all files while everybody stands still; we, too, wait."""
+        way, file = frame.descriptors
+        still = pausing.Pause()
+        still.begin()
+        try:
+            worker = os.fork()
+            if worker == 0:
+                self._leave()
+                freezing.work(do, self._plan, file, _socket.socket(fileno=way))
+            freezing.wait_for(worker)
+        finally:
+            still.end()
 
     def _spawn(self, message: Message, frame: Frame) -> None:
         status, stdout, stderr, *rest = frame.descriptors

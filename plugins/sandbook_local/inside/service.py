@@ -14,7 +14,7 @@ from sandbook_local.inside import command, frames, spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sandbook_local.inside.command import Command
     from sandbook_local.inside.frames import Frame, Message
@@ -152,6 +152,8 @@ class Service:
             case "terminal":
                 pid = frames.whole(frame.message, "pid")
                 _answer(peer, {"key": self._terminal_of(pid)})
+            case "pack" if len(frame.descriptors) == 1:
+                self._pass_way(peer, {"do": "pack"}, frame.descriptors)
             case "channel" | "dial" | "listens" | "pause" | "resume" as do:
                 self._ask_init(peer, do, frame.message)
             case _:
@@ -285,11 +287,13 @@ class Service:
             order["port"] = min(frames.whole(message, "port", least=1), _HIGHEST_PORT)
         self._pass_way(peer, order)
 
-    def _pass_way(self, peer: Peer, order: Message) -> None:
+    def _pass_way(
+        self, peer: Peer, order: Message, descriptors: Iterable[int] = ()
+    ) -> None:
         """Give the client one end of a way whose other end goes to init."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            self._supervisor.order(order, [theirs.fileno()])
+            self._supervisor.order(order, [theirs.fileno(), *descriptors])
         finally:
             theirs.close()
         peer.send({}, descriptors=[ours.detach()])
