@@ -20,6 +20,7 @@ from tests.bench._samples import figures_of, slope
 
 SIZES = (1, 10, 100)
 CHECKED = 1000
+WATCHED = 20
 INSIDE = 3
 """Rounds inside one process for each whole process: they are short."""
 
@@ -202,6 +203,20 @@ def measure_code(place: Place, runs: int) -> Table:
     return Table(title="code", figures=figures, notes=notes)
 
 
+def measure_watch(place: Place, runs: int) -> Table:
+    """How late a new file is told, against `watchdog` on this computer."""
+    raw = place.ask("watch_latency", str(runs * WATCHED))
+    floor = "watchdog, no sandbox"
+    return Table(
+        title="watch",
+        figures=(
+            Figure(name=floor, wall=tuple(raw["watchdog"])),
+            Figure(name="from a sandbox", wall=tuple(raw["sandbox"]), to=floor),
+            Figure(name="until it watches", wall=tuple(raw["enter"])),
+        ),
+    )
+
+
 BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "help": measure_help,
     "create": measure_create,
@@ -209,4 +224,5 @@ BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "runs": measure_runs,
     "check": measure_check,
     "code": measure_code,
+    "watch": measure_watch,
 }

@@ -12,9 +12,13 @@ import termios
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
+import anyio
 import pytest
 
+from sandbook.api import Settings
+from sandbook_local.provider import LocalProvider
 from tests.cli.calls import COMMAND, DEADLINE, Cli, bare_plugin, stable, wait_until
 
 KEPT = "steps: [{command: echo kept > file}]"
@@ -65,6 +69,25 @@ def test_sandboxes_are_listed_newest_first(cli: Cli) -> None:
         "WHEN",
         "WHEN",
     ]
+
+
+def test_a_paused_sandbox_is_listed_as_that_and_ended_as_it_is(cli: Cli) -> None:
+    made = _keep(cli)
+    state = Path(cli.environ["SANDBOOK_STATE"])
+    provider = LocalProvider(Settings(state=state, cache=state))
+
+    async def pause() -> None:
+        [info] = [info async for info in provider.list({})]
+        box = await provider.attach(info.ref)
+        await box.pause()
+        await box.aclose()
+
+    anyio.run(pause)
+    assert [row["state"] for row in cli.sandboxes()] == ["paused"]
+    assert cli("sandboxes").out.splitlines()[1].split()[:3] == [made, "local", "paused"]
+    called = cli("sandboxes", "kill", made)
+    assert (called.code, called.out) == (0, f"sandbox {made}: destroyed\n")
+    assert cli.sandboxes() == []
 
 
 def test_a_sandbox_is_ended_by_the_beginning_of_its_id(cli: Cli) -> None:
