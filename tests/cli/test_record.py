@@ -125,6 +125,44 @@ def test_a_shell_is_recorded_when_no_program_is_named(cli: Cli) -> None:
     ]
 
 
+MENU = """
+import curses
+
+def choose(screen):
+    items, at = ["red", "green", "blue"], 0
+    while True:
+        screen.erase()
+        for number, item in enumerate(items):
+            screen.addstr(number, 0, ("> " if number == at else "  ") + item)
+        screen.addstr(4, 0, "arrows move, Enter takes")
+        key = screen.getch()
+        if key in (10, 13):
+            return items[at]
+        at = (at + (key == curses.KEY_DOWN) - (key == curses.KEY_UP)) % 3
+
+print("chosen:", curses.wrapper(choose))
+input("done? ")
+"""
+
+
+def test_a_full_screen_program_is_replayed(cli: Cli) -> None:
+    with recording(cli, "--", "python3", "-c", MENU) as terminal:
+        terminal.see("Enter takes")
+        terminal.type("\x1bOB\x1bOB\x1bOB\x1bOA\r")
+        terminal.see("chosen: blue")
+        terminal.see("done? ")
+        terminal.type("yes\r")
+        assert terminal.process.wait(DEADLINE) == 0
+        terminal.see("it does the same again")
+    assert script(cli) == [
+        "- see: arrows move, Enter takes",
+        "- press: [Down x3, Up, Enter]",
+        '- see: "done?"',
+        '- enter: "yes"',
+        "- expect_exit: 0",
+    ]
+
+
 def _at_prompt(terminal: Terminal, number: int) -> None:
     """Wait for a prompt, as people do."""
     wait_until(lambda: terminal.shown.count("$ ") >= number)

@@ -130,6 +130,16 @@ def test_the_cursor_is_where_it_was_when_the_program_takes_a_line() -> None:
     ]
 
 
+def test_a_key_that_a_slow_line_cut_in_two_is_one() -> None:
+    begin = (shown("$ "), Typed(b"\x1b", "program", 5.0))
+    at_once = script(*begin, Typed(b"[A", "program", 5.01))
+    assert at_once[1:] == [Line("press", ("Up",))]
+    later = script(*begin, Typed(b"[A", "program", 6.0), Ended(None))
+    assert later[1:] == [Line("press", ("Esc",)), Line("type", "[A")]
+    last = script(*begin, Ended(0))
+    assert last[-2:] == [Line("press", ("Esc",)), Line("exit", "0")]
+
+
 def test_a_menu_is_keys_that_are_counted() -> None:
     log: list[LogEvent] = [shown("Colour?\n> red\n  blue\n  green\n")]
     for key in (b"\x1b[B", b"\x1b[B", b"\x1b[A", b"\x1b[B"):
@@ -309,7 +319,7 @@ def test_in_a_full_screen_keys_are_told_as_they_were_pressed() -> None:
         *typed("exit\r"),
     )
     assert script(*log)[2:] == [
-        Line("see", '"a" [New]'),
+        Line("wait_idle", "1s"),
         Line("type", "ihelo"),
         Line("press", ("Backspace x2",)),
         Line("type", "o"),
@@ -321,9 +331,32 @@ def test_in_a_full_screen_keys_are_told_as_they_were_pressed() -> None:
     ]
 
 
+def test_a_full_screen_is_known_by_new_words_without_numbers() -> None:
+    page = "\x1b[2J\x1b[HWelcome to Setup {}\r\nPress Enter to {}\r\n\x1b[24;1H12% done"
+    log = (
+        Shown(b"\x1b[?1049h" + page.format(1, "continue").encode()),
+        Typed(b"\r", "program"),
+        Shown(page.format(2, "finish the setup").encode()),
+        Typed(b"\r", "program"),
+        Shown(page.format(3, "finish the setup").encode()),
+        Typed(b"\r", "program"),
+        Shown(b"\x1b[?1049l"),
+        Ended(0),
+    )
+    assert script(*log) == [
+        Line("see", "Press Enter to continue"),
+        Line("press", ("Enter",)),
+        Line("see", "Press Enter to finish the setup"),
+        Line("press", ("Enter",)),
+        Line("wait_idle", "1s"),
+        Line("press", ("Enter",)),
+        Line("exit", "0"),
+    ]
+
+
 def test_a_blank_full_screen_is_waited_for() -> None:
     log = (Shown(b"\x1b[?1049h\x1b[2J"), Typed(b"q", "program"), Ended(0))
-    assert script(*log)[:2] == [Line("wait_idle", "300ms"), Line("type", "q")]
+    assert script(*log)[:2] == [Line("wait_idle", "1s"), Line("type", "q")]
 
 
 def test_another_size_is_told_where_it_happened() -> None:
@@ -404,10 +437,8 @@ def test_every_key_becomes_one_that_sends_the_same(
     cursor_keys: bool,  # noqa: FBT001
 ) -> None:
     sent = parse_key(key).sent(cursor_keys=cursor_keys)
-    assert (
-        sent_by(script(Typed(sent.encode(), "program")), cursor_keys=cursor_keys)
-        == sent
-    )
+    lines = script(Typed(sent.encode(), "program"), Ended(None))
+    assert sent_by(lines, cursor_keys=cursor_keys) == sent
 
 
 def sent_by(lines: list[Line], *, cursor_keys: bool = False) -> str:

@@ -18,7 +18,7 @@ _SEQUENCE: Final = re.compile(
     r"\x1b\[M[\s\S]{3}|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[@-~]"
     r"|\x1b[]P_^X][\s\S]*?(?:\x07|\x1b\\)|\x1b[]P_^X]\Z|\x1b[^\x1b\[O\]P_^X]"
 )
-_BROKEN_OFF: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[O]|\[M[\s\S]{0,2})")
+_BROKEN_OFF: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O|\[M[\s\S]{0,2})?")
 _MOUSE: Final = re.compile(r"\x1b\[(?:M|<[0-9;]*[Mm])")
 _ANSWER: Final = re.compile(
     r"\x1b\[(?:[?>=][0-9;]*[cnuy]|\??[0-9;]*\$y|[0-9]+;[0-9]+R|[0-9;]*[cnt]|[IO])"
@@ -27,6 +27,7 @@ _ANSWER: Final = re.compile(
 """What the terminal says by itself: answers, and that it got or lost the focus."""
 
 _LONGEST: Final = 1 << 20
+_TOGETHER_S: Final = 0.05
 _MODIFIERS: Final = ("", "Shift+", "Alt+", "Ctrl+", "Ctrl+Shift+", "Alt+Shift+")
 
 
@@ -72,44 +73,55 @@ class Keyboard:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
+        self._fed_at = 0.0
 
-    def feed(self, data: bytes) -> Iterator[Act]:
-        """What was done, as far as it is whole."""
-        text = self._held + self._decoder.decode(data)
-        self._held = ""
-        at = 0
-        while at < len(text):
-            if text.startswith(_PASTE_BEGINS, at):
-                end = text.find(_PASTE_ENDS, at)
-                if end < 0:
-                    self._held = text[at:][:_LONGEST]
+    def feed(self, data: bytes, at: float = 0.0) -> Iterator[Act]:
+        """What was done, as far as it is whole; `at` is when, in seconds."""
+        more = self._decoder.decode(data)
+        if self._held == _ESC and not self._goes_on(more, at):
+            yield from self.finish()
+        text, self._held, self._fed_at = self._held + more, "", at
+        while text:
+            if text.startswith(_PASTE_BEGINS):
+                pasted, ends, rest = text.partition(_PASTE_ENDS)
+                if not ends:
+                    self._held = text[:_LONGEST]
                     return
-                pasted = text[at + len(_PASTE_BEGINS) : end]
-                yield Pasted(pasted.replace("\r\n", "\n").replace("\r", "\n"))
-                at = end + len(_PASTE_ENDS)
-            elif text[at] == _ESC:
-                found = _SEQUENCE.match(text, at)
-                if found is None and self._is_broken_off(text[at:]):
-                    self._held = text[at:]
+                lines = pasted.removeprefix(_PASTE_BEGINS).replace("\r\n", "\n")
+                yield Pasted(lines.replace("\r", "\n"))
+                text = rest
+            elif text[0] == _ESC:
+                found = _SEQUENCE.match(text)
+                if found is None and _BROKEN_OFF.fullmatch(text):
+                    self._held = text
                     return
                 sent = found[0] if found else _ESC
                 yield from _meaning(sent)
-                at += len(sent)
+                text = text[len(sent) :]
             else:
-                visible = _visible(text, at)
-                yield Text(visible) if visible else _control(text[at])
-                at += len(visible) or 1
+                visible = _visible(text)
+                yield Text(visible) if visible else _control(text[0])
+                text = text[len(visible) or 1 :]
 
-    def _is_broken_off(self, text: str) -> bool:
-        """Whether more must follow. ESC alone is a key: a person pressed it."""
-        return text != _ESC and _BROKEN_OFF.fullmatch(text) is not None
+    def finish(self) -> Iterator[Act]:
+        """An Esc that nothing followed."""
+        if self._held == _ESC:
+            self._held = ""
+            yield Pressed("Esc")
+
+    def _goes_on(self, more: str, at: float) -> bool:
+        """Whether a lone ESC was the beginning of what came behind it at once.
+
+        A line that is slow cuts a key in two; a person is slower.
+        """
+        return more[:1] in ("[", "O") and at - self._fed_at < _TOGETHER_S
 
 
-def _visible(text: str, start: int) -> str:
-    end = start
+def _visible(text: str) -> str:
+    end = 0
     while end < len(text) and text[end] >= " " and text[end] != "\x7f":
         end += 1
-    return text[start:end]
+    return text[:end]
 
 
 def _meaning(sent: str) -> Iterator[Act]:
@@ -139,7 +151,8 @@ def _control(char: str) -> Act:
 @cache
 def _names() -> dict[str, str]:
     """What terminals send → the shortest name of the key."""
-    names: dict[str, str] = {}
+    # What was typed before the terminal was ours has another Enter.
+    names = {"\n": "Enter"}
     letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
     for modifier in _MODIFIERS:
         for key in KEY_NAMES:

@@ -41,6 +41,18 @@ def prompt_of(screen: Screen) -> str:
     return drawn if last.endswith(drawn) else ""
 
 
+def landmark_of(lines: Sequence[str], before: Sequence[str]) -> str:
+    """The line of a full screen to know it by: new, in words, and without numbers.
+
+    What has numbers counts something; what has no words is a border or a sign. Empty =
+    there is none.
+    """
+    new = [line.strip() for line in lines if line not in before]
+    worded = [line for line in new if len(re.findall(r"[^\W\d_]{3,}", line)) > 1]
+    steady = [line for line in worded if not re.search(r"\d", line)]
+    return max(steady, key=len, default="")
+
+
 def lasting(line: str, changing: Iterable[str]) -> str:
     """The part of a line that another session will show, too; empty = none.
 

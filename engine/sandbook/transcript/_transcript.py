@@ -22,6 +22,7 @@ from sandbook.transcript._keyboard import (
 from sandbook.transcript._log import Ended, LogEvent, Resized, Shown, Typed
 from sandbook.transcript._prompts import (
     asks_for_secret,
+    landmark_of,
     lasting,
     prompt_of,
     secret_name,
@@ -30,10 +31,9 @@ from sandbook.transcript._prompts import (
 _NO_MOUSE: Final = "the mouse was used here, which a script cannot"
 _HAD_SECRET: Final = "a secret stood here"  # noqa: S105 - a comment
 _HIDDEN_BY_PROGRAM: Final = (
-    "the program hid this by itself, and `secret` needs a terminal that does: if it is "
-    "not typed, hand it over with `env`"
+    "the program hid this by itself: if that is refused, use env"
 )
-_FULL: Final = "300ms"
+_QUIET_SCREEN: Final = "1s"
 _QUIET: Final = "500ms"
 _PATIENCE_S: Final = 0.5
 _SIGNALS: Final = ("Ctrl+C", "Ctrl+\\", "Ctrl+Z")
@@ -63,6 +63,7 @@ class Transcript:
         self._looks = True
         self._is_fresh = False
         self._was_full = False
+        self._full: list[str] = []
 
     def take(self, event: LogEvent) -> None:
         """The next thing that happened."""
@@ -89,13 +90,15 @@ class Transcript:
         )
 
     def _end(self, event: Ended) -> None:
+        for act in self._keyboard.finish():
+            self._obey(act, self._echo)
         self._flush()
         if event.code is not None:
             self._add("exit", str(event.code))
 
     def _type(self, event: Typed) -> None:
         is_typed = False
-        for act in self._keyboard.feed(event.data):
+        for act in self._keyboard.feed(event.data, event.at):
             if isinstance(act, Mouse):
                 self._comment = _NO_MOUSE
                 continue
@@ -128,13 +131,17 @@ class Transcript:
             return False
         self._is_fresh = self._looks = False
         self._was_full = self._screen.is_full
-        self._prompt = self._asked()
+        self._prompt = self._landmark() if self._was_full else self._asked()
         text = lasting(self._prompt, self._changing)
         if text:
             self._add("see", text)
-        elif self._screen.is_full:
-            self._add("wait_idle", _FULL)
+        elif self._was_full:
+            self._add("wait_idle", _QUIET_SCREEN)
         return bool(text)
+
+    def _landmark(self) -> str:
+        before, self._full = self._full, self._screen.seen()
+        return landmark_of(self._full, before)
 
     def _asked(self) -> str:
         """The prompt, unless a line editor shows in it what was typed ahead of it."""
