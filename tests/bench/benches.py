@@ -217,6 +217,23 @@ def measure_watch(place: Place, runs: int) -> Table:
     )
 
 
+def measure_cells(place: Place, runs: int) -> Table:
+    """Python cells of the provider alone: the first, another context's, one more."""
+    inside = place.ask("code_cells", str(runs))
+    floor = "python -c pass"
+    names = {
+        "cold": "code() and its first result",
+        "second": "a second context, the same",
+        "warm": "a cell more",
+    }
+    figures = [Figure(name=floor, wall=tuple(inside["floor"]))]
+    figures += [
+        Figure(name=name, wall=tuple(inside[kind]), to=floor)
+        for kind, name in names.items()
+    ]
+    return Table(title="cells", figures=tuple(figures))
+
+
 BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "help": measure_help,
     "create": measure_create,
@@ -225,4 +242,5 @@ BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "check": measure_check,
     "code": measure_code,
     "watch": measure_watch,
+    "cells": measure_cells,
 }

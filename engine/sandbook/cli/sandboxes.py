@@ -1,4 +1,4 @@
-"""`sandbook sandboxes`: what lives, and the end of it."""
+"""`sandbook sandboxes`: what lives, the way to its ports, and the end of it."""
 
 from __future__ import annotations
 
@@ -83,6 +83,29 @@ def kill(ids: tuple[str, ...], *, every: bool, yes: bool) -> int:
     import anyio
 
     return anyio.run(_kill, ids, yes or not every)
+
+
+@sandboxes.command(short_help="Reach a port of a sandbox from here.")
+@click.argument("start", metavar="ID")
+@click.argument("port", type=click.IntRange(1, 65535))
+@click.option(
+    "--to",
+    "local",
+    metavar="LOCALPORT",
+    type=click.IntRange(1, 65535),
+    help="On this port of this computer.",
+)
+def forward(start: str, port: int, local: int | None) -> int:
+    """Print where PORT of the sandbox is reached, and keep it open until Ctrl-C.
+
+    The beginning of an id is enough. The sandbox lives on meanwhile.
+    """
+    # As above.
+    import anyio
+
+    from sandbook.cli._forward import open_forward
+
+    return anyio.run(open_forward, start, port, local)
 
 
 async def _kill(ids: Sequence[str], really: bool) -> int:  # noqa: FBT001 (anyio.run)
