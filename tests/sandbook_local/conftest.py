@@ -59,9 +59,11 @@ def create(provider: LocalProvider) -> Create:
 
 
 @pytest.fixture
-async def sandbox(create: Create) -> LocalSandbox:
-    """A sandbox without network."""
-    return await create()
+async def sandbox(create: Create) -> AsyncIterator[LocalSandbox]:
+    """A sandbox without network; its channels are closed with the test."""
+    made = await create()
+    yield made
+    await made.aclose()
 
 
 _keys = iter(range(1_000_000))
