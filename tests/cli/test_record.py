@@ -157,7 +157,7 @@ def test_a_full_screen_program_is_replayed(cli: Cli) -> None:
     assert script(cli) == [
         "- see: arrows move, Enter takes",
         "- press: [Down x3, Up, Enter]",
-        '- see: "done?"',
+        "- see: done?",
         '- enter: "yes"',
         "- expect_exit: 0",
     ]
