@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 
-from sandbook.api import PortUrl
-from sandbook.errors import ProviderError
+from sandbook.api import PortUrl, SandboxRef
+from sandbook.errors import Busy, PortClosed, ProviderError, UsageError
+from sandbook_local import dialling
+from sandbook_local.connection import Ended
+from sandbook_local.inside import frames
+from sandbook_local.process import lost
 
 HOST = "127.0.0.1"
 _PIECE = 1 << 16
 _BACKLOG = 128
+_HIGHEST = 0xFFFF
 _ADMIT_AGAIN = 0.05
 _AT_ONCE = struct.pack("ii", 1, 0)
 
-Dial = Callable[[int], Awaitable[socket.socket]]
 
-
-class Forwards:
+class LocalPorts:
     """The listeners of one sandbox, one for each of its ports that was asked for.
 
     They live from one call to another, so no task group can hold what they start, and
@@ -34,13 +40,25 @@ class Forwards:
     here.
     """
 
-    def __init__(self, dial: Dial) -> None:
-        self._dial = dial
+    def __init__(self, folder: Path, ref: SandboxRef) -> None:
+        self._folder = folder
+        self._ref = ref
         self._listeners: dict[int, socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, number: int) -> PortUrl:
-        """The address of this port on this computer; the same one each time."""
+    async def open(self, number: int) -> PortUrl:
+        """The address of this port on this computer; the same one each time.
+
+        Raises:
+            PortClosed: Nothing listens there now.
+            UsageError: It is no port.
+        """
+        if not 0 < number <= _HIGHEST:
+            raise UsageError(
+                f"port {number} is none", remedy="ports are 1 to 65535: use one of them"
+            )
+        async with self._reaching(number):
+            await dialling.look_for_listener(self._folder, number)
         listener = self._listeners.get(number)
         if listener is None:
             listener = socket.create_server((HOST, 0), backlog=_BACKLOG)
@@ -85,7 +103,8 @@ class Forwards:
     async def _serve(self, number: int, outer: socket.socket) -> None:
         with outer:
             try:
-                inner = await self._dial(number)
+                async with self._reaching(number):
+                    inner = await dialling.dial_port(self._folder, number)
             except (ProviderError, OSError):
                 _reset(outer)  # as a closed port would
                 return
@@ -94,6 +113,34 @@ class Forwards:
                     await _join(outer, inner)
                 except* OSError:
                     _reset(outer)
+
+    @asynccontextmanager
+    async def _reaching(self, number: int) -> AsyncGenerator[None]:
+        """Say in words what hinders the way to a port."""
+        name = self._ref.provider
+        try:
+            yield
+        except (Ended, frames.ProtocolError) as error:
+            raise lost(self._folder, self._ref, "port") from error
+        except dialling.DialBusy as error:
+            raise Busy(
+                str(error),
+                provider=name,
+                operation="port",
+                ref=self._ref,
+                sent="no",
+                remedy="start fewer programs at once",
+            ) from error
+        except dialling.DialRefused as error:
+            raise PortClosed(
+                f"port {number} of sandbox {self._ref.id!r} is closed: "
+                f"{os.strerror(error.number).lower()}",
+                provider=name,
+                operation="port",
+                ref=self._ref,
+                remedy="start what is to listen there, on 127.0.0.1 or on every "
+                "address, and wait until it does",
+            ) from error
 
 
 async def _join(outer: socket.socket, inner: socket.socket) -> None:

@@ -7,8 +7,8 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
@@ -35,19 +35,17 @@ from sandbook.errors import (
     Busy,
     FileMissing,
     NotAFolder,
-    PortClosed,
     ProviderError,
     SandboxGone,
     SpecRejected,
     Unsupported,
-    UsageError,
 )
-from sandbook_local import dialling, folders
+from sandbook_local import folders
 from sandbook_local.connection import Ended, Line
 from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Frame, Message
-from sandbook_local.ports import Forwards
+from sandbook_local.ports import LocalPorts
 from sandbook_local.process import LocalProcess, lost
 from sandbook_local.pty import LocalPty
 
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
 _STOP_TIMEOUT = 5.0
 _TERMINAL_HISTORY = 1 << 20
 _USER = "user"
-_HIGHEST_PORT = 0xFFFF
 _CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}
 
 
@@ -75,7 +72,7 @@ class LocalSandbox:
         )
         self._folder = folder
         self._line = Line(folder)
-        self._forwards = Forwards(self._dial_port)
+        self._ports = LocalPorts(folder, info.ref)
         self._drivers: dict[str, LocalDriver] = {}
 
     async def start(self, request: ExecRequest) -> LocalProcess:
@@ -127,7 +124,7 @@ class LocalSandbox:
 
     async def aclose(self) -> None:
         """Detach; the sandbox lives on, its forwarded ports are closed."""
-        await self._forwards.aclose()
+        await self._ports.aclose()
         await self.files.aclose()
         self._line.close()
 
@@ -150,14 +147,17 @@ class LocalSandbox:
         from sandbook_local.drivers import LocalDriver
         from sandbook_local.languages import refuse_unknown
 
-        language = request.language
-        refuse_unknown(language, self.ref)
-        driver = self._drivers.get(language)
+        refuse_unknown(request.language, self.ref)
+        driver = self._drivers.get(request.language)
         if driver is None:
             driver = LocalDriver(
-                language, self._folder, self.ref, start=self.start, find=self.find
+                request.language,
+                self._folder,
+                self.ref,
+                start=self.start,
+                find=self.find,
             )
-            self._drivers[language] = driver
+            self._drivers[request.language] = driver
         cwd = resolve(request.cwd, home=self.home, workdir=self.workdir)
         code = LocalCode(driver, request, cwd=cwd)
         await code.open()
@@ -223,36 +223,7 @@ class LocalSandbox:
             PortClosed: Nothing listens there now.
             UsageError: It is no port.
         """
-        if not 0 < number <= _HIGHEST_PORT:
-            raise UsageError(
-                f"port {number} is none", remedy="ports are 1 to 65535: use one of them"
-            )
-        async with self._reaching(number):
-            await dialling.look_for_listener(self._folder, number)
-        return self._forwards.open(number)
-
-    async def _dial_port(self, number: int) -> socket.socket:
-        async with self._reaching(number):
-            return await dialling.dial_port(self._folder, number)
-
-    @asynccontextmanager
-    async def _reaching(self, number: int) -> AsyncGenerator[None]:
-        try:
-            yield
-        except (Ended, frames.ProtocolError) as error:
-            raise lost(self._folder, self.ref, "port") from error
-        except dialling.DialBusy as error:
-            raise self._busy("port", str(error)) from error
-        except dialling.DialRefused as error:
-            raise PortClosed(
-                f"port {number} of sandbox {self.ref.id!r} is closed: "
-                f"{os.strerror(error.number).lower()}",
-                provider=self.ref.provider,
-                operation="port",
-                ref=self.ref,
-                remedy="start what is to listen there, on 127.0.0.1 or on every "
-                "address, and wait until it does",
-            ) from error
+        return await self._ports.open(number)
 
     async def pause(self) -> None:
         """Stop all that runs in it, until somebody attaches and lets it go on.
