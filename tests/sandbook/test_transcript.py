@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -12,48 +11,14 @@ from hypothesis import strategies as st
 from sandbook.api import EchoState
 from sandbook.terminal import KEY_NAMES, parse_key
 from sandbook.transcript import (
-    Draft,
     Ended,
     Line,
     LogEvent,
     Resized,
     Shown,
     Typed,
-    transcribe,
 )
-
-TYPED = "hunter2 and more"
-
-
-def script(*log: LogEvent, changing: tuple[str, ...] = ()) -> list[Line]:
-    """The lines of a session in 80x24."""
-    return list(draft(*log, changing=changing).lines)
-
-
-def draft(*log: LogEvent, changing: tuple[str, ...] = ()) -> Draft:
-    """The same with its secrets."""
-    return transcribe(log, cols=80, rows=24, changing=changing)
-
-
-def typed(text: str, echo: EchoState | None = "shown") -> Iterator[LogEvent]:
-    """A person types key by key, and sees it where the terminal shows it."""
-    for char in text:
-        yield Typed(char.encode(), echo)
-        if echo != "hidden":
-            yield Shown(_shown(char))
-        elif char == "\r":
-            yield Shown(b"\r\n")
-
-
-def _shown(char: str) -> bytes:
-    if char == "\r":
-        return b"\r\n"
-    return b"\b \b" if char == "\x7f" else char.encode()
-
-
-def shown(text: str) -> Shown:
-    """The program shows lines."""
-    return Shown(text.replace("\n", "\r\n").encode())
+from tests.sandbook.sessions import draft, script, shown, typed
 
 
 def test_what_is_asked_typed_and_entered() -> None:
@@ -167,91 +132,6 @@ def test_an_answer_that_needs_no_enter_stands_alone() -> None:
         Line("type", "n"),
         Line("exit", "0"),
     ]
-
-
-def test_what_is_typed_hidden_is_a_secret_and_its_value_is_in_no_line() -> None:
-    found = draft(
-        shown("[sudo] password for bob: "),
-        *typed(f"{TYPED}\r", "hidden"),
-        shown("Enter your API token: "),
-        *typed("tox\x7fk-1234\r", "hidden"),
-        shown("Retype password: "),
-        *typed(f"{TYPED}\r", "hidden"),
-    )
-    assert found.lines == (
-        Line("see", "[sudo] password for bob:"),
-        Line("secret", "SUDO_PASSWORD"),
-        Line("see", "Enter your API token:"),
-        Line("secret", "API_TOKEN"),
-        Line("see", "Retype password:"),
-        Line("secret", "SUDO_PASSWORD"),
-    )
-    assert found.secrets == {
-        "SUDO_PASSWORD": TYPED,
-        "API_TOKEN": "tok-1234",
-    }
-    assert TYPED not in repr(found)
-
-
-def test_two_secrets_of_one_prompt_have_two_names() -> None:
-    found = draft(
-        shown("Password: "),
-        *typed("first-one\r", "hidden"),
-        shown("Password: "),
-        *typed("second-one\r", "hidden"),
-    )
-    assert found.secrets == {"PASSWORD": "first-one", "PASSWORD_2": "second-one"}
-
-
-def test_a_hidden_text_that_was_given_up_is_stored_nowhere() -> None:
-    found = draft(
-        shown("Password: "),
-        *typed(TYPED, "hidden"),
-        Typed(b"\x03", "hidden"),
-        shown("\n$ "),
-        *typed("exit\r"),
-    )
-    assert [line.name for line in found.lines] == ["see", "press", "see", "enter"]
-    assert TYPED not in str(found.lines)
-    left = draft(shown("Password: "), *typed(TYPED, "hidden"), Ended(None))
-    assert TYPED not in str(left.lines)
-
-
-def test_just_enter_at_a_hidden_prompt_is_no_secret() -> None:
-    log = (shown("Passphrase (empty for none): "), *typed("\r", "hidden"))
-    assert script(*log)[-1] == Line("enter", "")
-
-
-@pytest.mark.parametrize("echo", ["program", None])
-def test_what_a_program_hides_by_itself_is_a_secret_too(echo: EchoState | None) -> None:
-    log: list[LogEvent] = [shown("Password: ")]
-    for char in TYPED:
-        log += [Typed(char.encode(), echo), Shown(b"*")]
-    log += [Typed(b"\r", echo)]
-    found = draft(*log)
-    last = found.lines[-1]
-    assert (last.name, last.value) == ("secret", "PASSWORD")
-    assert "by itself" in last.comment
-    visible = draft(shown("Password: "), *typed("visible\r", echo))
-    assert visible.lines[-1] == Line("enter", "visible")
-
-
-def test_a_secret_that_is_typed_or_shown_elsewhere_is_masked() -> None:
-    found = draft(
-        shown("$ "),
-        *typed(f"login {TYPED}\r"),
-        shown("Password: "),
-        *typed(f"{TYPED}\r", "hidden"),
-        shown(f"you said {TYPED}: "),
-        *typed("yes\r"),
-    )
-    assert found.lines == (
-        Line("see", "$"),
-        Line("enter", "login ***", "a secret stood here"),
-        Line("see", "Password:"),
-        Line("secret", "PASSWORD"),
-        Line("enter", "yes"),
-    )
 
 
 def test_a_paste_is_one() -> None:
@@ -403,23 +283,6 @@ def test_what_changes_from_session_to_session_is_not_waited_for(
     lines = script(shown(prompt), *typed("x\r"), changing=("me@box-one",))
     waits = [line.value for line in lines if line.name == "see"]
     assert waits == ([] if seen is None else [seen])
-
-
-@pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
-        ("Password: ", "PASSWORD"),
-        ("Enter PIN code: ", "PIN_CODE"),
-        ("Please enter your new passphrase: ", "PASSPHRASE"),
-        ("Passphrase for key '/home/me/.ssh/id': ", "PASSPHRASE"),
-        ("database password (empty = none): ", "DATABASE_PASSWORD"),
-        ("? ", "PASSWORD"),
-        ("geheim: ", "GEHEIM"),
-    ],
-)
-def test_a_secret_is_called_as_it_was_asked_for(prompt: str, name: str) -> None:
-    found = draft(shown(prompt), *typed("a-value\r", "hidden"))
-    assert list(found.secrets) == [name]
 
 
 KEYS = [
