@@ -107,12 +107,12 @@ def interpreter_folders() -> list[str]:
 def files(*, resolver: bool) -> Rows:
     """The synthetic files of `/etc`: path and text."""
     rows = [list(row) for row in _FILES if resolver or row[0] != _RESOLVER]
-    return [*rows, [packages.PATH_FILE, "\n".join(_package_folders())]]
+    return [*rows, [packages.PATH_FILE, "\n".join(package_folders())]]
 
 
 def has_kernel() -> bool:
     """Whether the packages of a Python kernel are installed; none is loaded."""
-    path = _package_folders()
+    path = package_folders()
     return all(packages.find(name, path) is not None for name in packages.ROOTS)
 
 
@@ -146,29 +146,28 @@ def home() -> tuple[Rows, Rows]:
     return links, rows
 
 
-def _package_folders() -> list[str]:
+def package_folders() -> list[str]:
     """Where this interpreter finds what is installed."""
     return [place for place in sys.path if place.endswith("-packages")]
 
 
 def _hidden_packages(binds: Rows) -> Rows:
     """A kernel's packages that no shown folder holds: those in a user's own folder."""
-    hidden = [
-        p for p in _package_folders() if not _is_shown(os.path.realpath(p), binds)
-    ]
+    hidden = [p for p in package_folders() if not _is_shown(os.path.realpath(p), binds)]
     if not hidden:
         return []
     return [
         [path, f"{packages.EXTRA_FOLDER}/{name}"]
-        for name, path in _kernel_entries().items()
+        for name, path in kernel_entries().items()
         if any(path.startswith(f"{folder}/") for folder in hidden)
     ]
 
 
 @cache
-def _kernel_entries() -> dict[str, str]:
+def kernel_entries() -> dict[str, str]:
+    """What a kernel's packages have at their top; nothing where one is missing."""
     try:
-        return packages.entries(_package_folders())
+        return packages.entries(package_folders())
     except packages.Missing:
         return {}
 

@@ -21,14 +21,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A folder of the user's with all that a kernel needs, and something beside it."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
-    for name, path in packages.entries(layout._package_folders()).items():
+    for name, path in packages.entries(layout.package_folders()).items():
         copy = shutil.copytree if Path(path).is_dir() else shutil.copy2
         copy(path, folder / name)
     (folder / "private_of_the_user.py").touch()
-    monkeypatch.setattr(layout, "_package_folders", lambda: [str(folder)])
-    layout._kernel_entries.cache_clear()
+    monkeypatch.setattr(layout, "package_folders", lambda: [str(folder)])
+    layout.kernel_entries.cache_clear()
     yield folder
-    layout._kernel_entries.cache_clear()
+    layout.kernel_entries.cache_clear()
 
 
 async def test_a_kernel_s_packages_below_no_shown_folder_are_shown_and_no_others(
@@ -47,7 +47,7 @@ async def test_a_kernel_s_packages_below_no_shown_folder_are_shown_and_no_others
 
 
 def test_a_kernel_is_made_of_what_its_distributions_need_and_no_more() -> None:
-    found = packages.entries(layout._package_folders())
+    found = packages.entries(layout.package_folders())
     assert {"ipykernel", "jupyter_client", "zmq", "IPython", "tornado"} <= set(found)
     assert not {"sandbook", "anyio", "click", "pytest", "debugpy"} & set(found)
     assert all(Path(path).exists() for path in found.values())
@@ -57,7 +57,7 @@ def test_without_a_kernel_s_packages_there_is_no_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "python" in languages.languages()
-    monkeypatch.setattr(layout, "_package_folders", lambda: [str(tmp_path)])
+    monkeypatch.setattr(layout, "package_folders", lambda: [str(tmp_path)])
     assert "python" not in languages.languages()
     with pytest.raises(packages.Missing, match=r"ipykernel|jupyter-client"):
         packages.entries([str(tmp_path)])
