@@ -6,15 +6,12 @@ import contextlib
 import os
 import secrets
 import socket
-import tempfile
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import anyio
-from anyio import to_thread
 
 from sandbook.api import (
     Code,
@@ -25,7 +22,6 @@ from sandbook.api import (
     PtyRequest,
     SandboxInfo,
     SandboxRef,
-    Shell,
     SnapshotRef,
     Watch,
     WatchRequest,
@@ -40,7 +36,7 @@ from sandbook.errors import (
     SpecRejected,
     Unsupported,
 )
-from sandbook_local import folders
+from sandbook_local import folders, programs
 from sandbook_local.connection import Ended, Line
 from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
@@ -86,7 +82,7 @@ class LocalSandbox:
             SpecRejected: Its arguments and variables are too long, or hold NUL.
         """
         self._refuse(request)
-        stdin = await _take_stdin(request)
+        stdin = await programs.take_stdin(request)
         try:
             return await self._start_reading(request, stdin)
         finally:
@@ -97,7 +93,7 @@ class LocalSandbox:
         self, request: ExecRequest, stdin: int | None
     ) -> LocalProcess:
         process = LocalProcess(self._line, self.ref, key=request.key, pid=None)
-        answer = await self._start("exec.start", _order(request), stdin)
+        answer = await self._start("exec.start", programs.order(request), stdin)
         self._check_start(answer, request)
         process.pid = _pid(answer)
         return process
@@ -176,7 +172,7 @@ class LocalSandbox:
         )
         self._refuse(wanted)
         process = LocalProcess(self._line, self.ref, key=request.key, pid=None)
-        order = {**_order(wanted), "cols": request.cols, "rows": request.rows}
+        order = {**programs.order(wanted), "cols": request.cols, "rows": request.rows}
         answer = await self._start("pty", order)
         self._check_start(answer, wanted)
         process.pid = _pid(answer)
@@ -266,7 +262,7 @@ class LocalSandbox:
         if request.program == ():
             self._reject("a program without a name", "name the program to run")
         texts = [
-            *_program(request),
+            *programs.words(request),
             *request.env,
             *request.env.values(),
             request.cwd or "",
@@ -370,59 +366,6 @@ class LocalSandbox:
         )
 
 
-def _program(request: ExecRequest) -> tuple[str, ...]:
-    program = request.program
-    return (program.text,) if isinstance(program, Shell) else program
-
-
-def _order(request: ExecRequest) -> Message:
-    program = request.program
-    shell: Mapping[str, object] = {"argv": _program(request), "shell": None}
-    if isinstance(program, Shell):
-        bash = program.dialect == "bash"
-        shell = {
-            "argv": (),
-            "shell": program.text,
-            "strict": program.strict,
-            "bash": bash,
-        }
-    return {
-        **shell,
-        "do": "start",
-        "key": request.key,
-        "env": dict(request.env),
-        "cwd": request.cwd,
-        "pipe": request.stdin == "pipe",
-        "timeout": request.timeout,
-        "grace": request.grace,
-        "head": request.head,
-        "tail": request.tail,
-    }
-
-
 def _pid(answer: Message) -> int | None:
     pid = answer.get("pid")
     return pid if isinstance(pid, int) else None
-
-
-async def _take_stdin(request: ExecRequest) -> int | None:
-    """A descriptor that reads the whole input, None for no input or a pipe."""
-    source = request.stdin
-    if source is None or isinstance(source, str):
-        return None
-    if isinstance(source, bytes):
-        with os.fdopen(os.memfd_create("stdin"), "w+b") as file:
-            file.write(source)
-            return _read_only(file)
-    with tempfile.TemporaryFile() as spool:
-        async for data in source:
-            await to_thread.run_sync(spool.write, data)
-        return _read_only(spool)
-
-
-def _read_only(file: BinaryIO) -> int:
-    """Another descriptor of this file, at its start, that cannot write to it."""
-    file.flush()
-    # Programs may open /dev/stdin anew, as the sandbox's user.
-    os.fchmod(file.fileno(), 0o444)
-    return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)

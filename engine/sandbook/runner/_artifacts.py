@@ -10,7 +10,8 @@ from sandbook.errors import SandbookError
 from sandbook.expressions import evaluate
 from sandbook.runbook import Artifact
 from sandbook.runner._context import BookContext, Owner
-from sandbook.runner._sandboxes import Live, Sandboxes
+from sandbook.runner._live import Live
+from sandbook.runner._sandboxes import Sandboxes
 from sandbook.verbs._paths import (
     DEEPEST,
     in_folder,

@@ -18,9 +18,10 @@ from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import BookContext, Env
 from sandbook.runner._items import Item
 from sandbook.runner._judge import judge
+from sandbook.runner._live import CannotStart
 from sandbook.runner._record import Record
 from sandbook.runner._results import StepResult, status_for
-from sandbook.runner._sandboxes import CannotStart, Sandboxes
+from sandbook.runner._sandboxes import Sandboxes
 from sandbook.runner._terms import Terms
 from sandbook.runner._try import Inner, Try
 

@@ -20,8 +20,9 @@ from sandbook.runner._attempt import Parts
 from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import BookContext
 from sandbook.runner._items import Around, Item
+from sandbook.runner._live import CannotStart
 from sandbook.runner._record import Record
-from sandbook.runner._sandboxes import CannotStart, Sandboxes
+from sandbook.runner._sandboxes import Sandboxes
 from sandbook.runner._steps import StepRunner, Stopped, together
 from sandbook.runner._terms import run_timeout
 from sandbook.runner._try import Try

@@ -21,7 +21,7 @@ from sandbook.masking import Masker
 from sandbook.plan import make_plan
 from sandbook.runner._book import BookRun
 from sandbook.runner._context import BookContext, RunContext, RunRequest
-from sandbook.runner._sandboxes import CannotStart
+from sandbook.runner._live import CannotStart
 from sandbook.runner._steps import leaves
 from sandbook.state import RunFolder, process_identity
 

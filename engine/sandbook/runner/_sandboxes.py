@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from time import monotonic
 
 import anyio
@@ -17,7 +15,6 @@ from sandbook.api import (
     Bound,
     Provider,
     Sandbox,
-    SandboxInfo,
     SandboxSpec,
 )
 from sandbook.chain import words_for
@@ -27,13 +24,13 @@ from sandbook.errors import (
     ProviderUnavailable,
     SandbookError,
     SandboxGone,
-    TeardownFailed,
 )
 from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import BookContext
 from sandbook.runner._interpreters import Interpreters, contexts_of
+from sandbook.runner._live import CannotStart, Live, facts, not_destroyed
 from sandbook.runner._packages import Audience, Packages, Place, install
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
@@ -44,43 +41,6 @@ HEARTBEATS = 3
 SHORTEST_BEAT = 0.2
 LONGEST_BEAT = 30.0
 """Seconds; the ledger's lease is renewed with each beat and lasts four of these."""
-
-
-class CannotStart(Exception):  # noqa: N818 (it carries the error; it is not one to show)
-    """No sandbox could be made: the run ends with the exit code of `error`."""
-
-    def __init__(self, error: SandbookError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-@dataclass(slots=True, kw_only=True)
-class Live:
-    """A sandbox in use; one that `stays` outlives the run."""
-
-    name: str
-    sandbox: Sandbox
-    provider: Provider
-    reservation: str
-    lifetime: float
-    env: Mapping[str, str]
-    expires_at: datetime | None
-    began: float
-    packages: Packages = field(default_factory=Packages)
-    reused: bool = False
-    stays: bool = False
-    ended: bool = False
-    is_equipped: bool = False
-
-    def as_json(self) -> dict[str, JSON]:
-        """The value of `sandbox` in an expression, and the fields of `create`."""
-        ref = self.sandbox.ref
-        return {"name": self.name, "id": ref.id, "provider": ref.provider}
-
-    def expiry(self) -> str:
-        """When its life ends, for people."""
-        until = self.expires_at
-        return until.isoformat(timespec="seconds") if until else "an unknown time"
 
 
 class Sandboxes:
@@ -188,7 +148,7 @@ class Sandboxes:
         )
         self._live[planned.name] = live
         self._context.recorder.emit(
-            "sandbox.attached", **_facts(live.name, sandbox, found.info)
+            "sandbox.attached", **facts(live.name, sandbox, found.info)
         )
         await self._beat(live)
         self._tasks.start_soon(self._keep_alive, live)
@@ -275,8 +235,8 @@ class Sandboxes:
             info = await live.sandbox.info()
             live.expires_at = info.expires_at
             await self._reservations.bound(live.reservation, info)
-            facts = _facts(live.name, live.sandbox, info)
-            self._context.recorder.emit("sandbox.created", **facts)
+            told = facts(live.name, live.sandbox, info)
+            self._context.recorder.emit("sandbox.created", **told)
 
     async def _send_create(
         self, provider: Provider, spec: SandboxSpec, key: str, reservation: str
@@ -349,7 +309,7 @@ class Sandboxes:
                 return await live.provider.destroy(live.sandbox.ref)
             except SandbookError as error:
                 if not left:
-                    raise _not_destroyed(live, error) from error
+                    raise not_destroyed(live, error) from error
                 await anyio.sleep(0.2)
         raise AssertionError("unreachable")  # pragma: no cover
 
@@ -386,24 +346,3 @@ class Sandboxes:
             f"{live.expiry()}"
             for live in map(self._live.__getitem__, self.names())
         )
-
-
-def _facts(name: str, sandbox: Sandbox, info: SandboxInfo) -> dict[str, JSON]:
-    return {
-        "name": name,
-        "ref": sandbox.ref.to_json(),
-        "isolation": info.isolation,
-        "expires_at": info.expires_at.isoformat() if info.expires_at else None,
-        "home": sandbox.home,
-    }
-
-
-def _not_destroyed(live: Live, error: SandbookError) -> TeardownFailed:
-    return TeardownFailed(
-        f"sandbox {live.sandbox.ref.id} could not be ended ({error}); it lives until "
-        f"{live.expiry()}",
-        provider=live.sandbox.ref.provider,
-        operation="destroy",
-        ref=live.sandbox.ref,
-        remedy=f"sandbook sandboxes kill {live.sandbox.ref.id}",
-    )

@@ -17,8 +17,8 @@ from sandbook.expressions import evaluate, evaluate_condition
 from sandbook.runbook import Step, flat
 from sandbook.runner._attempt import CANCELLED, Attempt, Parts
 from sandbook.runner._items import Around, Item
+from sandbook.runner._live import CannotStart
 from sandbook.runner._results import StepResult
-from sandbook.runner._sandboxes import CannotStart
 from sandbook.runner._terms import limit_of, terms_of
 from sandbook.runner._try import Try
 

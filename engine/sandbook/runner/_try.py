@@ -32,7 +32,8 @@ from sandbook.runbook import Step
 from sandbook.runner._background import Backgrounds
 from sandbook.runner._context import BookContext, Env
 from sandbook.runner._items import Around, Item
-from sandbook.runner._sandboxes import Live, Sandboxes
+from sandbook.runner._live import Live
+from sandbook.runner._sandboxes import Sandboxes
 
 
 class Inner(Protocol):
