@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import pairwise
 
 from sandbook.expressions._evaluate import evaluate
 from sandbook.expressions._tree import Binary, Comparison, Tree, Unary
@@ -48,11 +47,10 @@ def _why(whole: Expression, tree: Tree, scope: Scope) -> str:
 
 def _compared(whole: Expression, tree: Comparison, scope: Scope) -> str:
     """The comparison with its values; of a chain, the first pair that does not hold."""
-    parts = [tree.first, *(part for _, part in tree.rest)]
-    pairs = list(zip(pairwise(parts), (name for name, _ in tree.rest), strict=True))
-    for (left, right), name in pairs:
+    lefts = (tree.first, *(part for _, part in tree.rest))
+    for left, (name, right) in zip(lefts, tree.rest, strict=False):
         one = Comparison(left, ((name, right),))
-        if len(pairs) == 1 or _value(whole, one, scope) is False:
+        if len(tree.rest) == 1 or _value(whole, one, scope) is False:
             shown = [_shown(_value(whole, part, scope)) for part in (left, right)]
             return f"{shown[0]} {name} {shown[1]}"
     return _UNKNOWN

@@ -56,7 +56,10 @@ def yaml_of(value: object) -> str:
     # Nothing else here needs PyYAML, which takes 20 ms to import.
     import yaml
 
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    # The stubs leave the type of `width` open.
+    return yaml.safe_dump(  # pyright: ignore[reportUnknownMemberType]
+        value, sort_keys=False, allow_unicode=True
+    )
 
 
 def _type(schema: Schema, root: Schema | None) -> str:
