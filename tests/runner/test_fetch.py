@@ -141,3 +141,62 @@ def test_for_each_fetches_each_item_and_gives_each_path(run: Runs) -> None:
             expect: {stdout: {equals: "1\\n2\\n"}}
     """)
     assert ran.code == 0
+
+
+def test_two_files_of_one_name_are_a_failure_and_the_first_stays(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - command: mkdir a b; echo one > a/x.txt; echo two > b/x.txt
+          - fetch: a/x.txt
+          - fetch: b/x.txt
+    """)
+    assert ran.code == 1
+    cause = ran.step("steps[2]").cause or ""
+    assert "there is a 'x.txt' in the artifacts folder already" in cause
+    assert "`to`" in cause
+    assert (ran.folder / "artifacts" / "x.txt").read_text() == "one\n"
+
+
+def test_items_of_a_loop_may_not_overwrite_each_other(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - command: mkdir a b; echo one > a/x.txt; echo two > b/x.txt
+          - for_each: [a, b]
+            fetch: ${{ item }}/x.txt
+    """)
+    assert ran.code == 1
+    assert "already" in (ran.step("steps[1].each[1]").cause or "")
+    named = run("""
+        steps:
+          - command: mkdir a b; echo one > a/x.txt; echo two > b/x.txt
+          - for_each: [a, b]
+            fetch: ${{ item }}/x.txt
+            to: ${{ item }}.txt
+    """)
+    assert named.code == 0, named.report.cause
+    kept = sorted(path.name for path in (named.folder / "artifacts").iterdir())
+    assert kept == ["a.txt", "b.txt"]
+
+
+def test_a_further_try_replaces_what_it_fetched_before(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - command: echo one > x.txt
+          - fetch: x.txt
+            retry: {times: 1, wait: 1ms}
+            expect: {file: {path: twice, exists: true}}
+          - command: "true"
+    """)
+    assert ran.code == 1
+    assert len(ran.step("steps[1]").attempts) == 2
+    assert "already" not in (ran.step("steps[1]").cause or "")
+
+
+def test_the_same_file_may_be_fetched_and_be_an_artifact(run: Runs) -> None:
+    ran = run("""
+        steps:
+          - command: echo one > x.txt
+          - fetch: x.txt
+        artifacts: [x.txt]
+    """)
+    assert ran.code == 0, ran.report.cause

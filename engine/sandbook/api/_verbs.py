@@ -247,6 +247,14 @@ class StepScope(Protocol):
         """Begin the recording of a terminal; its file is a result of this step."""
         ...
 
+    def claim(self, files: Mapping[Path, str]) -> str | None:
+        """Take these names below `artifacts` for this step, or none of them.
+
+        They map to where the files are in the sandbox. The name of the first that
+        another step has brought is given, None = they are this step's.
+        """
+        ...
+
     def artifact(self, path: Path) -> None:
         """Record a file below `artifacts` as a result of this step."""
         ...

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from sandbook.api import Files
 from sandbook.errors import SandbookError
 from sandbook.expressions import evaluate
 from sandbook.runbook import Artifact
@@ -13,14 +11,12 @@ from sandbook.runner._context import BookContext, Owner
 from sandbook.runner._live import Live
 from sandbook.runner._sandboxes import Sandboxes
 from sandbook.verbs._paths import (
-    DEEPEST,
     in_folder,
     is_pattern,
     leads_out,
-    matches,
     split_pattern,
 )
-from sandbook.verbs.fetch import artifact_path, fetch_into
+from sandbook.verbs.fetch import artifact_path, fetch_into, sources
 
 
 class Artifacts:
@@ -97,35 +93,26 @@ class Artifacts:
     ) -> None:
         whole = self._context.whole
         where = in_folder(self._cwd, path)
-        taken: dict[Path, Owner] = {}
-        async for source, name in _sources(live.sandbox.files, where, target):
-            owner = Owner(
+        brought = {
+            name: Owner(
                 place=self._place, turn=self._turn, source=f"{live.name}:{source}"
             )
-            if self._is_taken(name, owner, is_plain=not is_pattern(path)):
-                self._refuse(artifact, name)
-                return
-            taken[name] = owner
-        if not taken and is_pattern(path):
+            async for source, name in sources(live.sandbox.files, where, target)
+        }
+        if not brought and is_pattern(path):
             self._note(f"{artifact.at}: nothing fits the artifact pattern {path!r}")
             return
         # Before the download: what runs at the same time asks as well.
-        whole.owners.update(taken)
+        taken = whole.claim(brought, twice=not is_pattern(path))
+        if taken is not None:
+            self._refuse(artifact, taken)
+            return
         moved = await fetch_into(
             live.sandbox.files, where, target, naming=whole.masker.name
         )
         for skipped, reason in moved.skipped:
             self._note(f"{artifact.at}: {skipped} is left out: {reason}")
         self.kept.append(path)
-
-    def _is_taken(self, name: Path, owner: Owner, *, is_plain: bool) -> bool:
-        known = self._context.whole.owners.get(name)
-        if known is None:
-            return False
-        # A runbook that is tried again replaces what it brought before.
-        if known.place == owner.place and known.turn != owner.turn:
-            return False
-        return is_plain or known.source != owner.source
 
     def _refuse(self, artifact: Artifact, name: Path) -> None:
         shown = name.relative_to(self._context.whole.artifacts.resolve())
@@ -143,25 +130,3 @@ class Artifacts:
 
     def _note(self, text: str) -> None:
         self._context.recorder.note(self._place, text)
-
-
-async def _sources(
-    files: Files, path: str, target: Path
-) -> AsyncIterator[tuple[str, Path]]:
-    """Each file that would be brought, and where it goes."""
-    folder = target.resolve()
-    if is_pattern(path):
-        try:
-            base = (await files.stat(split_pattern(path)[0], follow=True)).path
-        except FileNotFoundError:
-            return
-        async for entry in matches(files, path):
-            yield entry.path, folder / PurePosixPath(entry.path).relative_to(base)
-        return
-    whole = await files.stat(path, follow=True)
-    if whole.kind != "folder":
-        yield whole.path, folder
-        return
-    async for entry in files.list(path, depth=DEEPEST):
-        if entry.kind == "file":
-            yield entry.path, folder / PurePosixPath(entry.path).relative_to(whole.path)

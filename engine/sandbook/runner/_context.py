@@ -64,11 +64,16 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who brought a file of the artifacts folder: one execution of one runbook."""
+    """Who brought a file of the artifacts folder.
+
+    `place` is a step that fetched it, or the runbook that collected it, and `turn` its
+    try. `source` is where it was: the sandbox and the path there.
+    """
 
     place: str
     turn: int
     source: str
+    is_fetched: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +103,23 @@ class RunContext:
     def artifacts(self) -> Path:
         """The folder that results go to."""
         return self.request.artifacts or self.folder.artifacts
+
+    def claim(self, files: Mapping[Path, Owner], *, twice: bool = False) -> Path | None:
+        """Take these names of the artifacts folder, or none: the first that is taken.
+
+        What is tried again replaces what it brought before, and what was fetched may
+        be an artifact as well; with `twice` two artifacts may not be the same file.
+        """
+        for name, owner in files.items():
+            known = self.owners.get(name, owner)
+            is_again = known.place == owner.place and known.turn != owner.turn
+            if known is owner or is_again:
+                continue
+            is_twice = twice and not known.is_fetched
+            if is_twice or known.source != owner.source:
+                return name
+        self.owners.update(files)
+        return None
 
     def remaining(self) -> tuple[str, ...]:
         """Sentences about what is alive, for somebody who leaves in a hurry."""

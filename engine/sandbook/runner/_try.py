@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -30,7 +31,7 @@ from sandbook.output import OutputFile, recording_name
 from sandbook.plan import MAIN
 from sandbook.runbook import Step
 from sandbook.runner._background import Backgrounds
-from sandbook.runner._context import BookContext, Env
+from sandbook.runner._context import BookContext, Env, Owner
 from sandbook.runner._items import Around, Item
 from sandbook.runner._live import Live
 from sandbook.runner._sandboxes import Sandboxes
@@ -251,6 +252,23 @@ class Try:
         return Recorder(
             path, cols=cols, rows=rows, term=term, masker=masker, command=command
         )
+
+    def claim(self, files: Mapping[Path, str]) -> str | None:
+        """Take these names of the artifacts folder; the first that another has."""
+        box = self._context.plan.sandbox_of(self._step)
+        whole = self._context.whole
+        mine = Owner(
+            place=self._item.path,
+            turn=whole.tries[self._item.path],
+            source=box,
+            is_fetched=True,
+        )
+        taken = whole.claim(
+            {n: replace(mine, source=f"{box}:{s}") for n, s in files.items()}
+        )
+        if taken is None:
+            return None
+        return str(taken.relative_to(self.artifacts.resolve()))
 
     def artifact(self, path: Path) -> None:
         """Record a file below `artifacts` as a result of this step."""

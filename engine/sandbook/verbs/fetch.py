@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from sandbook.api import (
@@ -17,6 +17,7 @@ from sandbook.api import (
 from sandbook.verbs import _arguments as get
 from sandbook.verbs._fetched import Naming, below, named, place, rename_new
 from sandbook.verbs._paths import (
+    DEEPEST,
     in_folder,
     is_pattern,
     leads_out,
@@ -79,6 +80,14 @@ class Fetch:
         if await leads_out(sandbox.files, base):
             cause = f"{written!r} is a link that leaves the working folder"
             return Outcome(failure=Failure(cause=cause))
+        brought = {
+            name: source
+            async for source, name in sources(sandbox.files, pattern, target)
+        }
+        taken = step.claim(brought)
+        if taken is not None:
+            cause = f"there is a {taken!r} in the artifacts folder already"
+            return Outcome(failure=Failure(cause=f"{cause}: name it by `to`"))
         moved = await fetch_into(sandbox.files, pattern, target, naming=step.file_name)
         for name, reason in moved.skipped:
             step.note(f"skipped {name}: {reason}")
@@ -126,6 +135,28 @@ async def _download(files: Files, path: str, target: Path, naming: Naming) -> Tr
     moved = await files.download(path, target)
     rename_new(target, before, naming)
     return moved
+
+
+async def sources(
+    files: Files, pattern: str, target: Path
+) -> AsyncIterator[tuple[str, Path]]:
+    """Each file that would be brought, and where it goes."""
+    folder = target.resolve()
+    if is_pattern(pattern):
+        try:
+            base = (await files.stat(split_pattern(pattern)[0], follow=True)).path
+        except FileNotFoundError:
+            return
+        async for entry in matches(files, pattern):
+            yield entry.path, folder / PurePosixPath(entry.path).relative_to(base)
+        return
+    whole = await files.stat(pattern, follow=True)
+    if whole.kind != "folder":
+        yield whole.path, folder
+        return
+    async for entry in files.list(pattern, depth=DEEPEST):
+        if entry.kind == "file":
+            yield entry.path, folder / PurePosixPath(entry.path).relative_to(whole.path)
 
 
 def _sum(parts: Sequence[Transfer]) -> Transfer:
