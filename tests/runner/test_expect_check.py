@@ -22,6 +22,12 @@ SERVER = """\
         ("{file: out}", None),
         ('{file: {path: out, equals: "hi\\n"}}', None),
         ("{file: {path: out, size: 3}}", None),
+        ("{file: {path: out, size: {more_than: 2, less_than: 1KiB}}}", None),
+        ("{file: {path: out, size: {one_of: [2KB, 3]}}}", None),
+        (
+            "{file: {path: out, size: {more_than: 1KiB}}}",
+            "the size of 'out' should be more than 1024, it is 3",
+        ),
         ("{file: [out, {path: gone, exists: false}]}", None),
         ("{file: {path: out/deeper, exists: false}}", None),
         ("{file: folder}", None),

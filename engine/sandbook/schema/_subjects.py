@@ -55,7 +55,18 @@ _FREE: Final = some(keys(FREE_MATCHERS))
 _TEXT: Final = any_of(TEXT, some(keys(TEXT_MATCHERS)))
 _CODE: Final = any_of(INTEGER, one_of("any"), _FREE)
 _VALUES: Final = map_of(any_of(_FREE, FREE))
-_BYTES: Final = any_of(INTEGER, SIZE, _FREE)
+_AMOUNT: Final = any_of(INTEGER, SIZE)
+_SIZE: Final = some(
+    keys(
+        {
+            "equals": said(_AMOUNT, "It is exactly so large.", "1KiB", 3),
+            "more_than": said(_AMOUNT, "It is larger than this.", 0, "1KiB"),
+            "less_than": said(_AMOUNT, "It is smaller than this.", "10MB"),
+            "one_of": said(list_of(_AMOUNT), "It is so large as one of these.", [0]),
+        }
+    )
+)
+_BYTES: Final = any_of(INTEGER, SIZE, _SIZE)
 FILE: Final = keys(
     {
         "path": said(TEXT, "Which file of the sandbox.", "out/report.txt"),
