@@ -11,6 +11,7 @@ from sandbook.api import Pty, Sandbox
 from sandbook.errors import ConnectionLost, SandboxGone, SandboxLost
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, skip
+from sandbook.testing._same import must_be_same
 from sandbook.testing._screen import open_pty, sitting_at, watch
 
 MIB = 1 << 20
@@ -82,7 +83,7 @@ async def what_was_shown_while_nobody_looked_is_kept(kit: Kit) -> None:
     shown = base64.b64decode(str(told["shown"]))
     wanted = "".join(f"{number}\n" for number in range(1, 250_001)).encode()
     assert len(wanted) > MIB
-    assert shown[-MIB:] == wanted[-MIB:]
+    must_be_same(shown[-MIB:], wanted[-MIB:])
 
 
 @check("H103d", needs=["pty", "pty.replay"])

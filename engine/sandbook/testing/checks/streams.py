@@ -13,6 +13,7 @@ import anyio.lowlevel
 from sandbook.api import Sandbox
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, collect, joined
+from sandbook.testing._same import must_be_same
 
 MIB = 1 << 20
 EVERY_BYTE = bytes(range(256))
@@ -117,8 +118,8 @@ async def chunks_are_the_output_in_order_and_once(kit: Kit) -> None:
     chunks = await collect(process)
     result = await process.wait()
     wanted = "".join(f"out {i}\n" for i in range(400)).encode()
-    assert result.stdout.data() == wanted
-    assert joined(chunks) == wanted
+    must_be_same(result.stdout.data(), wanted)
+    must_be_same(joined(chunks), wanted)
     assert (
         joined(chunks, "stderr")
         == result.stderr.data()
@@ -160,8 +161,8 @@ async def a_flood_is_cut_in_the_middle_and_counted(kit: Kit) -> None:
     head, tail = (base64.b64decode(str(told[part])) for part in ("head", "tail"))
     kept = b"0123456\n" * (5 * MIB // 8)
     assert (told["end"], told["code"]) == ("exited", 3)
-    assert head == kept
-    assert tail == kept
+    must_be_same(head, kept)
+    must_be_same(tail, kept)
     assert told["total"] == size
     assert told["dropped"] == size - 10 * MIB
     assert int(str(told["growth"])) < 100 * MIB
