@@ -20,6 +20,8 @@ from sandbook.settings import Preferences
 NEEDS_NAMING = frozenset({"docker"})
 """Without credentials of its own it counts as configured only where it was named."""
 
+NOT_SET_UP = "not_set_up"
+"""Nobody named it and it has no key: what a run that works need not tell."""
 
 UNISOLATED = "it isolates nothing (only with --allow-unisolated)"
 
@@ -116,7 +118,8 @@ class Chain:
             missing = [v for v in info.credentials if not settings.environ.get(v)]
             if missing:
                 reason = f"{', '.join(missing)} is not set"
-                passed.append(_passed(name, "not_configured", reason))
+                outcome = "not_configured" if named else NOT_SET_UP
+                passed.append(_passed(name, outcome, reason))
             elif name in NEEDS_NAMING and not named and not settings.values:
                 passed.append(_passed(name, "not_configured", "it was not named"))
             else:

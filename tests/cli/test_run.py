@@ -246,12 +246,18 @@ def test_artifacts_go_where_they_are_wanted(cli: Cli) -> None:
     assert (cli.folder / "kept" / "out.txt").read_text() == "x\n"
 
 
+def test_a_provider_without_its_key_is_told_where_somebody_named_it(cli: Cli) -> None:
+    called = cli("run", cli.book(HELLO), "--provider", "e2b,local")
+    assert called.code == 0
+    assert "- e2b is not used: E2B_API_KEY is not set\n" in called.out
+
+
 def test_an_unknown_provider_is_told_before_anything_starts(cli: Cli) -> None:
     called = cli("run", cli.book(HELLO), "--provider", "locl")
     assert (called.code, called.out) == (2, "")
     assert called.err == (
         "error: there is no provider 'locl'\n"
-        "  did you mean 'local'? providers here: local\n"
+        "  did you mean 'local'? providers here: e2b, local\n"
     )
 
 

@@ -68,7 +68,7 @@ def test_local_serves_where_nothing_else_is_configured() -> None:
     chosen = _chain(_e2b(), _local()).select(need=EXEC)
     assert [c.name for c in chosen.candidates] == ["local"]
     assert chosen.floor == "process"
-    assert chosen.passed_over[0].outcome == "not_configured"
+    assert chosen.passed_over[0].outcome == "not_set_up"
     assert "E2B_API_KEY" in chosen.passed_over[0].reason
 
 

@@ -21,8 +21,11 @@ from sandbook.report import ReportFold
 _TAIL = 10
 """Lines of output repeated at the end for the step that failed."""
 
-_USED = frozenset(("created", "adopted", "reused"))
-"""Outcomes of a provider after which its sandbox speaks for itself."""
+_UNTOLD = frozenset(("created", "adopted", "reused", "not_set_up"))
+"""Outcomes of a provider that need no line.
+
+Its sandbox speaks for itself, or nobody expected one of it.
+"""
 
 
 class Console(Protocol):
@@ -140,7 +143,7 @@ class Telling(ABC):
 
     def _tried(self, event: Event) -> Iterator[Line]:
         outcome = _text(event, "outcome")
-        if outcome in _USED:
+        if outcome in _UNTOLD:
             return
         why = clean(_text(event, "reason") or outcome.replace("_", " "))
         who = clean(_text(event, "provider"))

@@ -1,0 +1,366 @@
+"""The process that keeps one command: starts it, spools it, ends it.
+
+It outlives whoever asked for it. Its folder holds `request.json`; it adds `sock`,
+`pid`, and at the end `spool` and `result.json`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from typing import Any
+
+from sandbook.drivers.inside import tree
+from sandbook.drivers.inside.client import AHEAD, Client
+from sandbook.drivers.inside.spool import Frame, Spool, in_order, store
+from sandbook.drivers.inside.wire import PIECE, unpacked
+
+_CHUNK = PIECE
+_NEVER = float("inf")
+_LOOK = 0.02
+_LOOK_IDLE = 0.5
+_LAST_READS = 64
+
+
+class Keeper:
+    """The loop around one command."""
+
+    def __init__(self, folder: str) -> None:
+        with open(folder + "/request.json", encoding="ascii") as file:
+            self.request: dict[str, Any] = json.load(file)
+        self.folder = folder
+        self.selector = selectors.DefaultSelector()
+        head, tail = self.request["head"], self.request["tail"]
+        self.spools = [Spool(head, tail), Spool(head, tail)]
+        self.clients: list[Client] = []
+        self.consumer: Client | None = None
+        self.pipes: dict[int, int] = {}
+        self.input: int | None = None
+        self.seq = 0
+        self.pid = 0
+        self.status: int | None = None
+        self.ended = self.timed_out = False
+        self.began = time.monotonic()
+        self.wipe_at = _NEVER
+        limit = self.request["timeout"]
+        self.term_at = _NEVER if limit is None else self.began + limit
+
+    def listen(self) -> None:
+        """Be reached by clients, and woken by children."""
+        at = os.open(self.folder, os.O_PATH)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(f"/proc/self/fd/{at}/sock")
+        os.close(at)
+        self.listener.listen(64)
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ, "listener")
+        self.woken, self.wake = socket.socketpair()
+        self.woken.setblocking(False)
+        self.wake.setblocking(False)
+        self.selector.register(self.woken, selectors.EVENT_READ, "child")
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self.wake.fileno(), warn_on_full_buffer=False)
+
+    def start(self) -> None:
+        """Start the program; one that cannot start ends as a shell would tell it."""
+        outs = [os.pipe(), os.pipe()]
+        stdin, self.input = self._stdin()
+        try:
+            # Held, because a Popen that is dropped takes the exit status with it.
+            self.child = subprocess.Popen(  # noqa: S603 - what is asked for
+                self.request["argv"],
+                stdin=stdin,
+                stdout=outs[0][1],
+                stderr=outs[1][1],
+                env=self.request["env"],
+                cwd=self.request["cwd"],
+                start_new_session=True,
+            )
+            self.pid = self.child.pid
+        except OSError as error:
+            self._tell_not_started(error, outs[1][1])
+        for number, (here, there) in enumerate(outs):
+            os.close(there)
+            os.set_blocking(here, False)
+            self.pipes[here] = number
+        os.close(stdin)
+
+    def _tell_not_started(self, error: OSError, stderr: int) -> None:
+        told = f"{self.request['argv'][0]}: {error.strerror}\n"
+        os.write(stderr, told.encode("utf-8", "surrogateescape")[:4096])
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        self.status = (127 if missing else 126) << 8
+
+    def _stdin(self) -> tuple[int, int | None]:
+        kind, value = self.request["stdin"]
+        if kind == "pipe":
+            here, there = os.pipe()
+            os.set_blocking(there, False)
+            fcntl.fcntl(there, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+            return here, there
+        if kind == "data":
+            value = self.folder + "/stdin"
+            with open(value, "wb") as file:
+                file.write(unpacked(self.request["stdin"][1]))
+        stdin = os.open(value or "/dev/null", os.O_RDONLY)
+        if value:
+            os.unlink(value)
+        return stdin, None
+
+    def run(self) -> None:
+        """Serve until the command's last process and the last client are gone."""
+        while True:
+            self._set_reading()
+            for key, events in self.selector.select(self._patience()):
+                self._serve(key.data, key.fd, events)
+            self._reap()
+            self._keep_time()
+            if self.status is not None and not self.ended and not self._is_ending():
+                self._finish()
+            if self.ended and not self.clients and not tree.descendants():
+                return
+
+    def _patience(self) -> float:
+        if self.wipe_at < _NEVER and (self.ended or self.status is not None):
+            return _LOOK
+        if self.ended:
+            return _LOOK_IDLE
+        due = min(self.term_at, self.wipe_at) - time.monotonic()
+        return max(min(due, 3600.0), _LOOK)
+
+    def _is_ending(self) -> bool:
+        return self.wipe_at < _NEVER and bool(tree.descendants())
+
+    def _serve(self, what: object, fd: int, events: int) -> None:
+        if what == "listener":
+            self._accept()
+        elif what == "child":
+            self.woken.recv(4096)
+        elif what == "pipe":
+            self._read(fd)
+        elif what == "input":
+            self._feed()
+        elif isinstance(what, Client):
+            self._talk(what, events)
+
+    def _set_reading(self) -> None:
+        """Read the pipes unless the one who reads them is slow, or there is nobody."""
+        for client in list(self.clients):
+            client.move()
+            self._watch(client)
+        wanted = any(client.role in ("output", "wait") for client in self.clients)
+        slow = self.consumer is not None and self.consumer.ahead > AHEAD
+        reading = not slow and (wanted or not self.request["background"] or self.ended)
+        registered = self.selector.get_map()
+        for fd in self.pipes:
+            if reading and fd not in registered:
+                self.selector.register(fd, selectors.EVENT_READ, "pipe")
+            elif not reading and fd in registered:
+                self.selector.unregister(fd)
+
+    def _read(self, fd: int) -> bool:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            if fd in self.selector.get_map():
+                self.selector.unregister(fd)
+            del self.pipes[fd]
+            os.close(fd)
+            return False
+        if not self.ended:
+            self.seq += len(data)
+            stream, at = self.pipes[fd], time.time()
+            if self.consumer is not None:
+                # One of its own: what is kept may be joined to its neighbour.
+                self.consumer.give(Frame(self.seq, stream, at, data))
+            self.spools[stream].add(Frame(self.seq, stream, at, data))
+        return True
+
+    def _watch(self, client: Client) -> None:
+        if client.is_over and not client.to_send and not client.frames:
+            self._drop(client)
+            return
+        events = selectors.EVENT_READ
+        if client.to_send:
+            events |= selectors.EVENT_WRITE
+        self.selector.modify(client.sock, events, client)
+
+    def _accept(self) -> None:
+        sock = self.listener.accept()[0]
+        sock.setblocking(False)
+        client = Client(sock)
+        self.clients.append(client)
+        self.selector.register(sock, selectors.EVENT_READ, client)
+
+    def _drop(self, client: Client) -> None:
+        self.selector.unregister(client.sock)
+        self.clients.remove(client)
+        client.sock.close()
+        if self.consumer is client:
+            self.consumer = None
+
+    def _talk(self, client: Client, events: int) -> None:
+        try:
+            if events & selectors.EVENT_WRITE and client.to_send:
+                sent = client.sock.send(client.to_send[:AHEAD])
+                del client.to_send[:sent]
+            if events & selectors.EVENT_READ:
+                data = client.sock.recv(256 << 10)
+                if not data:
+                    self._drop(client)
+                    return
+                client.received += data
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+            return
+        while b"\n" in client.received:
+            line, _, rest = client.received.partition(b"\n")
+            client.received = bytearray(rest)
+            self._obey(client, json.loads(line))
+
+    def _obey(self, client: Client, asked: dict[str, Any]) -> None:
+        what = asked["do"]
+        if what == "room":
+            client.room += asked["bytes"]
+            return
+        client.role = what
+        if what == "output":
+            self._begin_output(client, asked)
+        elif what == "wait" and self.ended:
+            client.answer({"ended": True})
+        elif what == "signal":
+            client.answer({"sent": self._signal(asked["name"])})
+        elif what == "send":
+            client.input = unpacked(asked["data"])
+            self._feed()
+        elif what == "end_input":
+            self._close_input()
+            client.answer({"done": True})
+
+    def _begin_output(self, client: Client, asked: dict[str, Any]) -> None:
+        if self.consumer is not None:
+            self.consumer.frames.clear()
+            self.consumer.answer({"superseded": True})
+            self.consumer = None
+        client.room = asked["room"]
+        for frame in in_order(self.spools):
+            if frame.seq > asked["after"]:
+                client.give(frame.after(asked["after"]))
+        if self.ended:
+            client.finish()
+        else:
+            self.consumer = client
+
+    def _signal(self, name: str) -> bool:
+        if self.ended:
+            return False
+        if name == "KILL":
+            self.wipe_at = 0.0
+        tree.signal_all(getattr(signal, "SIG" + name))
+        return True
+
+    def _feed(self) -> None:
+        """Move what clients send into the pipe, as far as it takes it."""
+        for client in [one for one in self.clients if one.role == "send"]:
+            while client.input and self.input is not None:
+                try:
+                    done = os.write(self.input, client.input[:_CHUNK])
+                except BlockingIOError:
+                    self._wait_for_room(waiting=True)
+                    return
+                except OSError:
+                    self._close_input()
+                else:
+                    client.input = client.input[done:]
+            client.role = "sent"
+            closed = self.input is None or self.ended
+            client.answer({"closed": True} if closed else {"done": True})
+        self._wait_for_room(waiting=False)
+
+    def _wait_for_room(self, *, waiting: bool) -> None:
+        if self.input is None:
+            return
+        watched = self.input in self.selector.get_map()
+        if waiting and not watched:
+            self.selector.register(self.input, selectors.EVENT_WRITE, "input")
+        elif watched and not waiting:
+            self.selector.unregister(self.input)
+
+    def _close_input(self) -> None:
+        if self.input is not None:
+            self._wait_for_room(waiting=False)
+            os.close(self.input)
+            self.input = None
+
+    def _reap(self) -> None:
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid == self.pid:
+                    self.status = status
+        except ChildProcessError:
+            return
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        if now >= self.term_at and self.status is None:
+            self.term_at = _NEVER
+            self.timed_out = True
+            self.wipe_at = now + self.request["grace"]
+            tree.signal_all(signal.SIGTERM)
+        if now >= self.wipe_at:
+            tree.signal_all(signal.SIGKILL)
+
+    def _finish(self) -> None:
+        """Take what the pipes hold now; left-over children are not waited for."""
+        for fd in list(self.pipes):
+            for _ in range(_LAST_READS):
+                if not self._read(fd):
+                    break
+        self.wipe_at = _NEVER
+        self.ended = True
+        self._close_input()
+        store(self.folder, self.spools, self._told())
+        for client in list(self.clients):
+            if client.role == "output":
+                client.finish()
+            elif client.role == "wait":
+                client.answer({"ended": True})
+            elif client.role == "send":
+                client.role = "sent"
+                client.answer({"closed": True})
+
+    def _told(self) -> dict[str, Any]:
+        status = self.status or 0
+        end, code = "exited", status >> 8
+        if os.WIFSIGNALED(status):
+            end, code = "signalled", 128 + os.WTERMSIG(status)
+        seconds = time.monotonic() - self.began
+        if self.timed_out:
+            return {"end": "timed_out", "code": None, "seconds": seconds}
+        return {"end": end, "code": code, "seconds": seconds}
+
+
+def keep(folder: str, ready: int) -> None:
+    """Start the command of `folder`, say so by closing `ready`, and keep it."""
+    tree.become_subreaper()
+    keeper = Keeper(folder)
+    keeper.listen()
+    keeper.start()
+    with open(folder + "/pid.new", "w", encoding="ascii") as file:
+        file.write(str(keeper.pid))
+    os.rename(folder + "/pid.new", folder + "/pid")
+    os.close(ready)
+    keeper.run()

@@ -1,0 +1,216 @@
+"""A sandbox of E2B: the SDK for its life and bulk data, our driver for the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from sandbook.api import (
+    Code,
+    CodeContext,
+    ExecRequest,
+    PortUrl,
+    Process,
+    Pty,
+    PtyRequest,
+    SandboxInfo,
+    SandboxRef,
+    SnapshotRef,
+    Watch,
+    WatchRequest,
+)
+from sandbook.drivers import (
+    Channel,
+    DriverFiles,
+    DriverRefused,
+    Link,
+    find,
+    start,
+)
+from sandbook.errors import ProviderError, SandboxLost, Unsupported
+from sandbook_e2b import INFO, LONGEST, records
+from sandbook_e2b.driver import DriverCommand
+from sandbook_e2b.failures import translate
+
+if TYPE_CHECKING:
+    from e2b import AsyncSandbox
+    from e2b import SandboxInfo as Told
+
+_RETRIES = 2
+
+
+class E2BSandbox:
+    """One live machine at E2B."""
+
+    ref: SandboxRef
+    home: str
+
+    def __init__(self, made: AsyncSandbox, *, workdir: str | None) -> None:
+        self._made = made
+        self._workdir = workdir
+        self._link = Link(self)
+        self.files = DriverFiles(self._link)
+
+    def __repr__(self) -> str:
+        return f"<E2BSandbox {self._made.sandbox_id}>"
+
+    async def open(self) -> None:
+        """Learn what it is, and start the driver."""
+        self._record = self._read(await self._told("attach"))
+        self.ref = self._record.ref
+        channel = await self._link.channel()
+        self.home = channel.home
+
+    def _read(self, told: Told) -> records.Record:
+        return records.read(
+            told.metadata,
+            id=told.sandbox_id,
+            account=None,
+            started_at=told.started_at,
+        )
+
+    async def _told(self, operation: str) -> Told:
+        try:
+            return await self._made.get_info(retries=_RETRIES)
+        except Exception as error:
+            raise translate(error, operation) from error
+
+    async def start(self, request: ExecRequest) -> Process:
+        """Start a program, or return the one that has this key."""
+        return await start(self._link, request)
+
+    async def find(self, key: str) -> Process | None:
+        """The program with this key, running or ended."""
+        return await find(self._link, key)
+
+    async def code(self, request: CodeContext) -> Code:
+        """Not yet."""
+        self._refuse("code", f"run {request.language} cells")
+
+    async def pty(self, request: PtyRequest) -> Pty:
+        """Not yet."""
+        self._refuse("pty", f"open terminals ({request.key})")
+
+    async def attach_pty(self, id: str) -> Pty:
+        """Not yet."""
+        self._refuse("pty.attach", f"open terminals ({id})")
+
+    async def find_pty(self, pid: int) -> Pty | None:
+        """Not yet."""
+        self._refuse("pty.find", f"open terminals ({pid})")
+
+    def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
+        """Not yet."""
+        self._refuse("watch", f"watch {request.path!r}")
+
+    async def port(self, number: int) -> PortUrl:
+        """Not yet."""
+        self._refuse("port", f"give away port {number}")
+
+    async def extend(self, lifetime: float) -> datetime | None:
+        """Live at least `lifetime` seconds from now, not past the hard end."""
+        told = await self._told("extend")
+        now = datetime.now(UTC)
+        wanted = now + timedelta(seconds=min(lifetime, LONGEST))
+        wanted = min(wanted, self._record.hard_end)
+        if wanted <= told.end_at:
+            return told.end_at
+        seconds = math.floor((wanted - now).total_seconds())
+        try:
+            await self._made.set_timeout(max(seconds, 1), retries=_RETRIES)
+        except Exception as error:
+            raise translate(error, "extend", self.ref) from error
+        return now + timedelta(seconds=seconds)
+
+    async def pause(self) -> None:
+        """Not yet."""
+        self._refuse("pause", "be paused")
+
+    async def snapshot(self, name: str) -> SnapshotRef:
+        """Not yet."""
+        self._refuse("snapshot", f"be copied ({name})")
+
+    async def info(self) -> SandboxInfo:
+        """Its state, labels and end of life."""
+        told = await self._told("info")
+        return self._record.info(state=told.state.value, end_at=told.end_at)
+
+    async def aclose(self) -> None:
+        """Let the driver end; the sandbox and its commands live on."""
+        await self._link.aclose()
+
+    # What the driver's clients need of us.
+
+    async def open_channel(self) -> Channel:
+        """Start a driver.
+
+        Raises:
+            Unsupported: The template lacks what it needs.
+        """
+        channel = Channel()
+        running = DriverCommand(self._made, channel)
+        try:
+            await running.begin(workdir=self._workdir)
+        except DriverRefused as error:
+            await self.must_live("start")
+            self._refuse_template(error)
+        except Exception as error:
+            raise translate(error, "start", self.ref) from error
+        return channel
+
+    def _refuse_template(self, error: Exception) -> NoReturn:
+        raise Unsupported(
+            f"python3 does not run our driver there: {str(error) or 'it said nothing'}",
+            provider=INFO.name,
+            operation="start",
+            ref=self.ref,
+            sent="no",
+            remedy="take a template that has python3 (3.8 or newer) and /tmp",
+        ) from error
+
+    async def must_live(self, operation: str) -> None:
+        """Raise `SandboxLost` where it has ended."""
+        try:
+            if await self._made.is_running():
+                return
+        except Exception as error:
+            raise translate(error, operation, self.ref) from error
+        raise SandboxLost(
+            f"sandbox {self.ref.id!r} has ended",
+            provider=INFO.name,
+            operation=operation,
+            ref=self.ref,
+            remedy="its life is over, or it was destroyed: run afresh",
+        )
+
+    async def store(self, path: str, data: AsyncIterator[bytes]) -> None:
+        """Write a file, streamed."""
+        try:
+            await self._made.files.write(path, data)  # pyright: ignore[reportUnknownMemberType]  # an open IO
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise translate(error, "files.write", self.ref) from error
+
+    async def load(self, path: str) -> AsyncIterator[bytes]:
+        """Read a file, streamed."""
+        try:
+            reader = await self._made.files.read(path, format="stream")
+            async with reader:
+                async for piece in reader:
+                    yield piece
+        except Exception as error:
+            raise translate(error, "files.read", self.ref) from error
+
+    def _refuse(self, operation: str, what: str) -> NoReturn:
+        raise Unsupported(
+            f"sandboxes of E2B cannot {what} yet",
+            provider=INFO.name,
+            operation=operation,
+            ref=self.ref,
+            sent="no",
+            remedy="use another provider for this step",
+        )
