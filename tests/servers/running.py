@@ -90,7 +90,6 @@ class RunningServer:
         Whatever is found does not trouble the next test.
         """
         failures, state, unmet = self.failures[:], self.state(), self.unmet()
-        self.disarm()
         self._portal.call(self._server.clear)
         assert failures == []
         assert not any(state.values()), state

@@ -16,6 +16,7 @@ FaultKind = Literal[
     "reset",  # the connection is reset, nothing is done
     "black_hole",  # no answer at all, nothing is done
     "cut",  # the connection ends behind some bytes of the body
+    "truncate",  # the body ends in due form behind some bytes of it
     "stall",  # it stays open behind some bytes of the body, and nothing follows
     "lost_reply",  # the work is done, the connection ends instead of the answer
     "end_machine",  # the sandbox dies behind some bytes of the body

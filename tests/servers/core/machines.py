@@ -6,6 +6,7 @@ that the vendor would give it: it takes over when the server dies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -16,7 +17,9 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from sandbook.api import ExecRequest, ExecResult, Provider, Sandbox, SandboxSpec
 from sandbook.errors import ProviderError
+from tests.servers.core.kernels import Kernels
 from tests.servers.core.processes import Processes, ProcessRules
+from tests.servers.core.waking import WakingTime
 from tests.servers.core.watches import Watches
 
 _SPARE = 120.0
@@ -27,7 +30,7 @@ WhenOver = Callable[["Machine"], Awaitable[None]]
 
 
 class MachineGone(Exception):  # noqa: N818 (a state, never shown)
-    """The machine ended while it was used."""
+    """The machine ended, or was paused, while it was used."""
 
 
 class Machine:
@@ -39,11 +42,14 @@ class Machine:
         self.id = id
         self.sandbox = sandbox
         self.group = group
-        self.processes = Processes(sandbox, group, rules)
+        self.time = WakingTime()
+        self.processes = Processes(sandbox, group, rules, time=self.time)
         self.watches = Watches(sandbox, group)
+        self.kernels = Kernels(sandbox, group)
         self.started_at = datetime.now(UTC)
         self.ends_at = self.started_at
         self.is_gone = False
+        self.is_paused = False
         self._moved = anyio.Event()
         self._uses: set[anyio.CancelScope] = set()
         self._count = 0
@@ -67,8 +73,8 @@ class Machine:
 
     @asynccontextmanager
     async def in_use(self) -> AsyncGenerator[None]:
-        """A block that ends with `MachineGone` when the machine does."""
-        if self.is_gone:
+        """A block that ends with `MachineGone` when the machine ends, or is paused."""
+        if not self._is_awake():
             raise MachineGone
         with anyio.CancelScope() as scope:
             self._uses.add(scope)
@@ -76,7 +82,7 @@ class Machine:
                 yield
             except ProviderError as error:
                 # Told before we have heard that it is gone.
-                if not self.is_gone:
+                if self._is_awake():
                     raise
                 raise MachineGone from error
             finally:
@@ -89,17 +95,45 @@ class Machine:
         while True:
             self._moved = anyio.Event()
             left = (self.ends_at - datetime.now(UTC)).total_seconds()
+            if self.is_paused:
+                left = math.inf
             if left <= 0:
                 return
             with anyio.move_on_after(left):
                 await self._moved.wait()
 
+    async def pause(self) -> None:
+        """Let all that runs stand still; it does not end by itself meanwhile."""
+        self.is_paused = True
+        self.time.pause()
+        self._stop_uses()
+        self._moved.set()
+        await self.sandbox.extend(_LONGEST)
+        await self.sandbox.pause()
+
+    async def resumed(self, seconds: float) -> None:
+        """Live this long, now that it goes on."""
+        self.is_paused = False
+        self.time.resume()
+        await self.live(seconds)
+
+    async def restart(self) -> None:
+        """End all that runs, as a start from its files alone would."""
+        await self.run("/bin/sh", "-c", "kill -KILL -1")
+        self.kernels.clear()
+
     def leave(self) -> None:
         """End all that is done with it: it is gone."""
         self.is_gone = True
+        self._stop_uses()
+        self.group.cancel_scope.cancel()
+
+    def _is_awake(self) -> bool:
+        return not (self.is_gone or self.is_paused)
+
+    def _stop_uses(self) -> None:
         for scope in list(self._uses):
             scope.cancel()
-        self.group.cancel_scope.cancel()
 
 
 class Machines:
@@ -134,7 +168,7 @@ class Machines:
     async def make(
         self, id: str, spec: SandboxSpec, *, lifetime: float, when_over: WhenOver
     ) -> Machine:
-        """Make a machine; `when_over` is called at the end of its life."""
+        """Make a machine; `when_over` ends or pauses it at the end of its life."""
         assert self._group is not None
         spec = replace(spec, lifetime=min(lifetime + _SPARE, _LONGEST))
         sandbox = await self._provider.create(spec, key=id)
@@ -142,6 +176,12 @@ class Machines:
         self._found[id] = machine
         await machine.live(lifetime)
         return machine
+
+    async def resume(self, machine: Machine, *, lifetime: float) -> None:
+        """Let a paused machine go on."""
+        opened = await self._provider.attach(machine.sandbox.ref, resume_paused=True)
+        await opened.aclose()
+        await machine.resumed(lifetime)
 
     async def end(self, machine: Machine) -> bool:
         """End a machine; False = it was already gone."""
@@ -165,6 +205,7 @@ class Machines:
             machine = Machine(id, sandbox, group=group, rules=self._rules)
             machine.ends_at = datetime.max.replace(tzinfo=UTC)
             task_status.started(machine)
-            await machine.wait_for_end_of_life()
-            with anyio.CancelScope(shield=True):
-                await when_over(machine)
+            while not machine.is_gone:
+                await machine.wait_for_end_of_life()
+                with anyio.CancelScope(shield=True):
+                    await when_over(machine)

@@ -23,6 +23,7 @@ from sandbook.api import (
 from sandbook.errors import ProviderError
 from tests.servers.core.listening import Ended, Event, Expired, Listener, Output, Stream
 from tests.servers.core.programs import run_to_end_of_output, run_to_exit
+from tests.servers.core.waking import WakingTime
 
 _keys = itertools.count(1)
 _CUTTING: tuple[SignalName, ...] = ("KILL", "TERM")
@@ -82,9 +83,15 @@ class RunningProcess:
     """A program from its start to its end."""
 
     def __init__(
-        self, sandbox: Sandbox, request: ProgramRequest, rules: ProcessRules
+        self,
+        sandbox: Sandbox,
+        request: ProgramRequest,
+        rules: ProcessRules,
+        *,
+        time: WakingTime,
     ) -> None:
         self.request = request
+        self._time = time
         self.pid = 0
         self.ended: Ended | None = None
         self._sandbox = sandbox
@@ -193,7 +200,7 @@ class RunningProcess:
             pass  # the machine has ended, and whoever listens hears nothing more
 
     async def _expire(self, timeout: float) -> None:  # noqa: ASYNC109 (its lifetime)
-        await anyio.sleep(timeout)
+        await self._time.sleep(timeout)
         await self._tell(Expired())
         await self.signal("KILL")
 
@@ -231,8 +238,16 @@ class RunningProcess:
 class Processes:
     """The running programs of one machine."""
 
-    def __init__(self, sandbox: Sandbox, group: TaskGroup, rules: ProcessRules) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        group: TaskGroup,
+        rules: ProcessRules,
+        *,
+        time: WakingTime,
+    ) -> None:
         self._sandbox = sandbox
+        self._time = time
         self._group = group
         self._rules = rules
         self._running: dict[int, RunningProcess] = {}
@@ -250,7 +265,7 @@ class Processes:
             FileError: The folder it was to start in.
             SpecRejected: Its arguments.
         """
-        process = RunningProcess(self._sandbox, request, self._rules)
+        process = RunningProcess(self._sandbox, request, self._rules, time=self._time)
         if listener is not None:
             process.listen(listener)
         await self._group.start(self._run, process)

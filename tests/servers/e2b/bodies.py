@@ -12,6 +12,7 @@ from tests.servers.e2b.sandboxes import (
     MEMORY_MB,
     E2BSandbox,
 )
+from tests.servers.e2b.snapshots import Snapshot
 
 
 def sandbox(made: E2BSandbox) -> Json:
@@ -48,8 +49,8 @@ def detail(made: E2BSandbox) -> Json:
         },
         "network": made.network,
     }
-    if made.state == "paused":
-        body["pauseMode"] = "full"
+    if made.pause_mode is not None:
+        body["pauseMode"] = made.pause_mode
     return checked(models.SandboxDetail, body)
 
 
@@ -68,6 +69,12 @@ def _listed(made: E2BSandbox) -> Json:
         "envdVersion": ENVD_VERSION,
         "metadata": made.metadata,
     }
+
+
+def snapshot(made: Snapshot) -> Json:
+    """A copy of a sandbox."""
+    body = {"snapshotID": made.id, "names": list(made.names)}
+    return checked(models.SnapshotInfo, body)
 
 
 def not_forked(code: int, message: str) -> Json:

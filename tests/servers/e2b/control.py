@@ -20,6 +20,7 @@ from tests.servers.e2b import bodies, metrics, wishes
 from tests.servers.e2b.errors import ApiError
 from tests.servers.e2b.replies import Json
 from tests.servers.e2b.sandboxes import E2BSandbox, Sandboxes, fresh_id
+from tests.servers.e2b.snapshots import Snapshots
 from tests.servers.web.exchange import Exchange
 from tests.servers.web.routes import Endpoint, Routes
 
@@ -38,12 +39,14 @@ class ControlApi:
         self,
         machines: Machines,
         sandboxes: Sandboxes,
+        snapshots: Snapshots,
         *,
         keys: Collection[str],
         most: int | None,
     ) -> None:
         self._machines = machines
         self._sandboxes = sandboxes
+        self._snapshots = snapshots
         self._keys = keys
         self._most = most
         self._making: defaultdict[tuple[str, str], anyio.Lock] = defaultdict(anyio.Lock)
@@ -62,9 +65,13 @@ class ControlApi:
             ("POST", f"/v2{one}/connect", self._connect),
             ("POST", f"{one}/connect", self._connect_as_before),
             ("POST", f"{one}/resume", self._resume),
+            ("POST", f"{one}/pause", self._pause),
             ("POST", f"{one}/timeout", self._set_timeout),
             ("POST", f"{one}/refreshes", self._refresh),
             ("POST", f"{one}/fork", self._fork),
+            ("POST", f"{one}/snapshots", self._copy),
+            ("GET", "/snapshots", self._list_copies),
+            ("DELETE", "/templates/{id}", self._delete_copy),
             ("PUT", f"{one}/network", self._set_network),
             ("GET", f"{one}/metrics", self._metrics),
         ):
@@ -123,7 +130,10 @@ class ControlApi:
 
     async def _new(self, owner: str, body: Json, *, default: float) -> E2BSandbox:
         seconds = wishes.lifetime(body, "timeout", default=default)
-        template = self._template(body)
+        template = _text(body, "templateID")
+        snapshot = self._snapshots.find(template, owner=owner)
+        if snapshot is None and template not in TEMPLATES:
+            raise ApiError(404, f"template {template!r} not found")
         if self._most is not None and len(self._sandboxes.all()) >= self._most:
             raise ApiError(
                 429,
@@ -139,11 +149,13 @@ class ControlApi:
                 "E2B_SANDBOX_ID": name,
                 "E2B_TEMPLATE_ID": template,
             },
-            workdir=_HOME,
+            template=None if snapshot is None else snapshot.ref,
+            workdir=None if snapshot else _HOME,
             network=wishes.network(body),
         )
         machine = await self._start(name, spec, seconds)
         made = _describe(machine, owner, template, envs, body)
+        made.base = snapshot.base if snapshot else template
         self._sandboxes.add(made)
         return made
 
@@ -154,14 +166,6 @@ class ControlApi:
             )
         except ProviderError as error:
             raise ApiError(500, f"cannot start the sandbox: {error}") from error
-
-    def _template(self, body: Json) -> str:
-        template = body.get("templateID")
-        if not isinstance(template, str) or not template:
-            raise ApiError(400, "templateID is required")
-        if template not in TEMPLATES:
-            raise ApiError(404, f"template {template!r} not found")
-        return template
 
     async def _list(self, exchange: Exchange, owner: str) -> None:
         await self._show(exchange, owner, states="running,paused")
@@ -192,15 +196,49 @@ class ControlApi:
     ) -> None:
         """Never shortens the life of one that runs."""
         made = self._find(exchange, owner)
-        seconds = wishes.lifetime(await _body(exchange), "timeout", default=default)
-        left = (made.machine.ends_at - datetime.now(UTC)).total_seconds()
-        if seconds > left:
-            await made.machine.live(seconds)
+        body = await _body(exchange)
+        seconds = wishes.lifetime(body, "timeout", default=default)
+        if made.state == "paused":
+            await self.resume(made, seconds, memory=body.get("memory") is not False)
+            await exchange.reply_json(201, bodies.sandbox(made))
+            return
+        await _lengthen(made, seconds)
         await exchange.reply_json(200, bodies.sandbox(made))
 
     async def _resume(self, exchange: Exchange, owner: str) -> None:
         made = self._find(exchange, owner)
-        raise ApiError(409, f"sandbox {made.id!r} is already running")
+        body = await _body(exchange)
+        if made.state == "running":
+            raise ApiError(409, f"sandbox {made.id!r} is already running")
+        seconds = wishes.lifetime(body, "timeout", default=_OLD_DEFAULT)
+        await self.resume(made, seconds, memory=body.get("memory") is not False)
+        await exchange.reply_json(201, bodies.sandbox(made))
+
+    async def resume(
+        self, made: E2BSandbox, seconds: float = _DEFAULT, *, memory: bool = True
+    ) -> None:
+        """Let a paused one go on; without its memory all that ran has ended."""
+        keeps = memory and made.pause_mode == "full"
+        await self._machines.resume(made.machine, lifetime=seconds)
+        if not keeps:
+            await made.machine.restart()
+            made.default_kernels.clear()
+        made.pause_mode = None
+
+    async def _pause(self, exchange: Exchange, owner: str) -> None:
+        made = self._find(exchange, owner)
+        body = await _body(exchange)
+        if made.state == "paused":
+            raise ApiError(409, f"sandbox {made.id!r} is already paused")
+        await self._stop(made, memory=body.get("memory") is not False)
+        await exchange.reply(204)
+
+    async def _stop(self, made: E2BSandbox, *, memory: bool) -> None:
+        made.pause_mode = "full" if memory else "filesystem"
+        try:
+            await made.machine.pause()
+        except ProviderError as error:
+            raise ApiError(500, f"error pausing sandbox: {error}") from error
 
     async def _set_timeout(self, exchange: Exchange, owner: str) -> None:
         made = self._find(exchange, owner)
@@ -212,14 +250,16 @@ class ControlApi:
         made = self._find(exchange, owner)
         body = await _body(exchange)
         seconds = wishes.lifetime(body, "duration", default=_OLD_DEFAULT)
-        left = (made.machine.ends_at - datetime.now(UTC)).total_seconds()
-        if seconds > left:
-            await made.machine.live(seconds)
+        await _lengthen(made, seconds)
         await exchange.reply(204)
 
     async def _time_is_over(self, machine: Machine) -> None:
         made = self._sandboxes.find(machine.id)
-        if made is not None:
+        if made is None:
+            return
+        if made.on_timeout == "pause":
+            await self._stop(made, memory=made.pauses_memory)
+        else:
             await self.end(made)
 
     async def _kill(self, exchange: Exchange, owner: str) -> None:
@@ -232,6 +272,25 @@ class ControlApi:
         await self._machines.end(made.machine)
 
     # What else is asked of them.
+
+    async def _copy(self, exchange: Exchange, owner: str) -> None:
+        made = self._find(exchange, owner)
+        name = (await _body(exchange)).get("name")
+        copy = await self._snapshots.make(made, name)
+        await exchange.reply_json(201, bodies.snapshot(copy))
+
+    async def _list_copies(self, exchange: Exchange, owner: str) -> None:
+        page, more = self._snapshots.page(exchange.query, owner=owner)
+        headers = {"x-next-token": more} if more else {}
+        await exchange.reply_json(200, [bodies.snapshot(one) for one in page], headers)
+
+    async def _delete_copy(self, exchange: Exchange, owner: str) -> None:
+        name = exchange.params["id"]
+        copy = self._snapshots.find(name, owner=owner)
+        if copy is None:
+            raise ApiError(404, f"template {name!r} not found")
+        await self._snapshots.delete(copy)
+        await exchange.reply(204)
 
     async def _fork(self, exchange: Exchange, owner: str) -> None:
         made = self._find(exchange, owner)
@@ -269,11 +328,13 @@ def _describe(
         id=machine.id,
         owner=owner,
         template=template,
+        base=template,
         machine=machine,
         envs=envs,
         metadata=wishes.texts(body, "metadata"),
         started_at=machine.started_at,
         on_timeout="pause" if body.get("autoPause") else "kill",
+        pauses_memory=body.get("autoPauseMemory") is not False,
         auto_resume=wishes.flag(body.get("autoResume"), "enabled"),
         allow_internet_access=body.get("allow_internet_access"),
         network=body.get("network") or {},
@@ -281,6 +342,19 @@ def _describe(
     if made.is_private():
         made.traffic_token = secrets.token_urlsafe(24)
     return made
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise ApiError(400, f"{name} is required")
+    return value
+
+
+async def _lengthen(made: E2BSandbox, seconds: float) -> None:
+    left = (made.machine.ends_at - datetime.now(UTC)).total_seconds()
+    if seconds > left:
+        await made.machine.live(seconds)
 
 
 async def _body(exchange: Exchange) -> Json:

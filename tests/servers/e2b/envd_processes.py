@@ -73,6 +73,7 @@ async def connect(exchange: Exchange, made: E2BSandbox) -> None:
 
 async def list_processes(exchange: Exchange, made: E2BSandbox) -> None:
     """Every program that runs, terminals too."""
+    connect_protocol.read(pb.ListRequest, await exchange.body())
     found = [_told(process) for process in made.machine.processes]
     await connect_protocol.reply(exchange, pb.ListResponse, {"processes": found})
 

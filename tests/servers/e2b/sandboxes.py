@@ -21,25 +21,37 @@ State = Literal["running", "paused"]
 
 @dataclass(slots=True, kw_only=True)
 class E2BSandbox:
-    """A sandbox as the control API tells of it."""
+    """A sandbox as the control API tells of it.
+
+    `template` is what it was made from; `base` the same, or what the sandbox behind
+    that snapshot was made from.
+    """
 
     id: str
     owner: str
     template: str
+    base: str
     machine: Machine
     envs: dict[str, str]
     metadata: dict[str, str]
     started_at: datetime
-    state: State = "running"
+    pause_mode: Literal["full", "filesystem"] | None = None
     on_timeout: Literal["kill", "pause"] = "kill"
+    pauses_memory: bool = True
     auto_resume: bool = False
     allow_internet_access: bool | None = None
     network: dict[str, Any] = field(default_factory=dict[str, Any])
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     traffic_token: str | None = field(default=None, repr=False)
+    default_kernels: dict[str, str] = field(default_factory=dict[str, str])
     file_metadata: dict[str, dict[str, str]] = field(
         default_factory=dict[str, dict[str, str]]
     )
+
+    @property
+    def state(self) -> State:
+        """Whether it runs."""
+        return "running" if self.pause_mode is None else "paused"
 
     @property
     def alias(self) -> str:

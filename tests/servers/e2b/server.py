@@ -18,12 +18,15 @@ from tests.servers.e2b import (
     envd_filesystem,
     envd_processes,
     envd_watches,
+    interpreter,
+    ports,
 )
 from tests.servers.e2b.connect_protocol import RpcError
 from tests.servers.e2b.control import ControlApi
 from tests.servers.e2b.envd_files import download, upload
 from tests.servers.e2b.errors import ApiError
 from tests.servers.e2b.sandboxes import E2BSandbox, Sandboxes
+from tests.servers.e2b.snapshots import Snapshots
 from tests.servers.web.application import Application
 from tests.servers.web.exchange import Exchange
 from tests.servers.web.routes import Endpoint
@@ -46,8 +49,9 @@ class E2BServer(Application):
         super().__init__()
         self._machines = Machines(provider, RULES)
         self._sandboxes = Sandboxes()
+        self._snapshots = Snapshots(provider)
         self._control = ControlApi(
-            self._machines, self._sandboxes, keys=keys, most=most
+            self._machines, self._sandboxes, self._snapshots, keys=keys, most=most
         )
         self._control.add_to(self.routes)
         self._add_envd()
@@ -59,20 +63,28 @@ class E2BServer(Application):
             yield
 
     async def clear(self) -> None:
-        """End every sandbox, and forget what went wrong."""
+        """End every sandbox, and let all go well again."""
         for made in self._sandboxes.all():
             await self._control.end(made)
-        self.failures.clear()
+        await self._snapshots.clear()
+        await super().clear()
 
     def state(self) -> Mapping[str, object]:
         """The sandboxes, and what runs in them."""
         return {
             "sandboxes": [made.id for made in self._sandboxes.all()],
+            "snapshots": self._snapshots.ids(),
             "machines": [machine.id for machine in self._machines],
             "processes": [
                 {"sandbox": machine.id, "pid": process.pid}
                 for machine in self._machines
                 for process in machine.processes
+            ],
+            "cells": [
+                {"sandbox": machine.id, "waiting": kernel.waiting}
+                for machine in self._machines
+                for kernel in machine.kernels
+                if kernel.waiting
             ],
         }
 
@@ -84,6 +96,9 @@ class E2BServer(Application):
 
     def find(self, exchange: Exchange) -> Endpoint | None:
         """Who answers, with errors told as the service tells them."""
+        ports.read_host(exchange)
+        if ports.own_port(exchange) is not None:
+            return self._with_errors(self._in_sandbox(ports.reach, is_open=True))
         endpoint = super().find(exchange)
         return None if endpoint is None else self._with_errors(endpoint)
 
@@ -101,6 +116,10 @@ class E2BServer(Application):
         self.routes.add("GET", "/files", self._in_sandbox(download, is_open=True))
         self.routes.add("POST", "/files", self._in_sandbox(upload, is_open=True))
         self.routes.add("GET", "/envs", self._in_sandbox(_envs))
+        for method, path, answer in interpreter.ROUTES:
+            self.routes.add(
+                method, path, self._in_sandbox(_on_jupyter(answer), is_open=True)
+            )
         processes, files = "process.Process", "filesystem.Filesystem"
         for service, unary, streamed in (
             (processes, envd_processes.UNARY, envd_processes.STREAMED),
@@ -120,7 +139,9 @@ class E2BServer(Application):
 
         async def endpoint(exchange: Exchange) -> None:
             made = self._named(exchange)
-            if made is None or made.state != "running":
+            if made is not None and made.state == "paused" and made.auto_resume:
+                await self._control.resume(made)
+            if made is None or made.state == "paused":
                 await self._tell_not_found(exchange)
                 return
             if not is_open:
@@ -156,6 +177,18 @@ class E2BServer(Application):
 async def _health(exchange: Exchange, made: E2BSandbox) -> None:
     del made  # it runs
     await exchange.reply(204)
+
+
+def _on_jupyter(call: InSandbox) -> InSandbox:
+    """What only a template with the code interpreter answers."""
+
+    async def answering(exchange: Exchange, made: E2BSandbox) -> None:
+        if made.base == "base":
+            await ports.tell_closed(exchange, made, ports.INTERPRETER)
+        else:
+            await call(exchange, made)
+
+    return answering
 
 
 async def _envs(exchange: Exchange, made: E2BSandbox) -> None:

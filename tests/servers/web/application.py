@@ -46,6 +46,13 @@ class Application:
         """The JSON of an error, as the vendor writes it."""
         return {"code": status, "message": message}
 
+    async def clear(self) -> None:
+        """Let nothing live, and all go well again."""
+        self.failures.clear()
+        self.faults.clear()
+        if self.listener is not None:
+            await self.listener.open()
+
     def state(self) -> Mapping[str, object]:
         """What lives."""
         return {}

@@ -18,6 +18,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+_LIMITED = ("cut", "truncate", "stall", "end_machine")
+
+
 class AnswerEnded(Exception):  # noqa: N818 (a state, never shown)
     """A fault has ended the answer: nothing more is to be sent."""
 
@@ -32,9 +35,9 @@ class Exchange:
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode()
-        self.query = dict(
-            parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-        )
+        query: str = scope["query_string"].decode()
+        self.target = f"{self.path}?{query}" if query else self.path
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.headers = {k.decode(): v.decode("latin-1") for k, v in scope["headers"]}
         self.params: dict[str, str] = {}
         self.connection: Connection = scope["state"][CONNECTION]
@@ -152,12 +155,15 @@ class Exchange:
         return self.fault is not None and self.fault.kind == "lost_reply"
 
     def _limit(self) -> int | None:
-        if self.fault is None or self.fault.kind not in ("cut", "stall", "end_machine"):
+        if self.fault is None or self.fault.kind not in _LIMITED:
             return None
         return self.fault.after
 
     async def _cut(self) -> None:
         assert self.fault is not None
+        if self.fault.kind == "truncate":
+            await self._pass(b"", more=False)
+            raise AnswerEnded
         if self.fault.kind == "stall":
             await self.wait_for_hangup()
         elif self.fault.kind == "end_machine" and self.when_cut is not None:

@@ -69,7 +69,9 @@ class Listener:
         return f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> None:
-        """Begin to accept connections."""
+        """Accept connections, if that is not done already."""
+        if self._server is not None:
+            return
         if not self._config.loaded:
             self._config.load()
         loop = asyncio.get_running_loop()

@@ -27,15 +27,13 @@ class Small(Application):
         self.done = 0
         self.ended = 0
         self.routes.add("POST", "/work", self._work)
+        self.routes.add("POST", "/stream", self._stream)
         self.routes.add("GET", "/broken/{name}", self._break)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
         """There is nothing to open."""
         yield
-
-    async def clear(self) -> None:
-        """There is nothing that lives."""
 
     async def end_machine(self, exchange: Exchange) -> None:
         """Count it."""
@@ -45,6 +43,12 @@ class Small(Application):
     async def _work(self, exchange: Exchange) -> None:
         self.done += 1
         await exchange.reply(200, _BODY)
+
+    async def _stream(self, exchange: Exchange) -> None:
+        self.done += 1
+        await exchange.begin(200, {})
+        await exchange.write(_BODY)
+        await exchange.finish()
 
     async def _break(self, exchange: Exchange) -> None:
         raise ValueError(exchange.params["name"])
@@ -143,6 +147,12 @@ def test_a_cut_comes_behind_exactly_so_many_bytes(
     assert data.startswith(b"HTTP/1.1 200 ")
     assert body_of(data) == _BODY[:after]
     assert application.done == 1
+
+
+def test_a_truncated_stream_ends_in_due_form(server: RunningServer) -> None:
+    server.arm(Fault(kind="truncate", path="/stream", after=12))
+    with asked(server, path="/stream") as channel:
+        assert body_of(answer(channel)) == b"c\r\n" + _BODY[:12] + b"\r\n0\r\n\r\n"
 
 
 def test_a_stall_keeps_the_connection_and_sends_no_more(server: RunningServer) -> None:
