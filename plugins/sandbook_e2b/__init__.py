@@ -35,6 +35,9 @@ _EMULATED = frozenset(
         "exec.signal",
         "exec.attach",
         "files",
+        "pty",
+        "pty.attach",
+        "pty.replay",
     }
 )
 

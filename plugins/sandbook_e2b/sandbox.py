@@ -28,6 +28,9 @@ from sandbook.drivers import (
     DriverRefused,
     Link,
     find,
+    find_pty,
+    join_pty,
+    open_pty,
     start,
 )
 from sandbook.errors import ProviderError, SandboxLost, Unsupported
@@ -91,16 +94,16 @@ class E2BSandbox:
         self._refuse("code", f"run {request.language} cells")
 
     async def pty(self, request: PtyRequest) -> Pty:
-        """Not yet."""
-        self._refuse("pty", f"open terminals ({request.key})")
+        """Start a program in a terminal, or return the one that has this key."""
+        return await open_pty(self._link, request)
 
     async def attach_pty(self, id: str) -> Pty:
-        """Not yet."""
-        self._refuse("pty.attach", f"open terminals ({id})")
+        """The terminal with this id, with what it showed before."""
+        return await join_pty(self._link, id)
 
     async def find_pty(self, pid: int) -> Pty | None:
-        """Not yet."""
-        self._refuse("pty.find", f"open terminals ({pid})")
+        """The terminal whose program `ps` shows with this pid."""
+        return await find_pty(self._link, pid)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
         """Not yet."""

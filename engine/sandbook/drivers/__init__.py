@@ -19,17 +19,22 @@ from sandbook.drivers.files import DriverFiles
 from sandbook.drivers.link import Host, Link
 from sandbook.drivers.payload import command
 from sandbook.drivers.process import DriverProcess, find, start
+from sandbook.drivers.pty import DriverPty, find_pty, join_pty, open_pty
 
 __all__ = [
     "Channel",
     "ChannelClosed",
     "DriverFiles",
     "DriverProcess",
+    "DriverPty",
     "DriverRefused",
     "Host",
     "Link",
     "Transport",
     "command",
     "find",
+    "find_pty",
+    "join_pty",
+    "open_pty",
     "start",
 ]

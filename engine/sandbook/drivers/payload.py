@@ -13,6 +13,7 @@ _NAMES = (
     "spool",
     "tree",
     "client",
+    "terminal",
     "keeper",
     "commands",
     "entries",

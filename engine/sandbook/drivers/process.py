@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,13 +30,15 @@ _TRIES = 5
 _KILL_TIMEOUT = 20.0
 
 
-async def start(link: Link, request: ExecRequest) -> DriverProcess:
-    """Start a program, or return the one that has this key."""
+async def start(
+    link: Link, request: ExecRequest, *, pty: Mapping[str, int] | None = None
+) -> DriverProcess:
+    """Start a program, or return the one that has this key; `pty` is a size."""
     if request.user is not None:
         _refuse_user(link, request.user)
     stdin = await _stdin(link, request)
     process = DriverProcess(link, key=request.key, pid=None)
-    asked = {"do": "start", **_described(request), "stdin": stdin}
+    asked = {"do": "start", **_described(request), "stdin": stdin, "pty": pty}
     try:
         answer = await link.call(asked, operation="start")
     except anyio.get_cancelled_exc_class():

@@ -24,7 +24,9 @@ MARK = b"sandbook-driver-1 "
 _SILENCE = 60.0
 _LOOK = 5.0
 _NOT_PASSED_ON = ("_", "SHLVL", "OLDPWD", "PWD")
-_COMMANDS = ("wait", "output", "signal", "send", "end_input")
+_COMMANDS = frozenset(
+    ("wait", "output", "signal", "send", "end_input", "resize", "echo", "hang_up")
+)
 
 
 class Agent:
@@ -107,6 +109,8 @@ class Agent:
             commands.start(self.place, message, line)
         elif what == "find":
             commands.find(self.place, message, line)
+        elif what == "find_pty":
+            commands.find_pty(self.place, message, line)
         elif what in _COMMANDS:
             commands.speak(self.place, message, line)
         else:

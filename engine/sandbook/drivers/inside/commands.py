@@ -13,7 +13,8 @@ import signal
 import tempfile
 import time
 
-from sandbook.drivers.inside import keeper
+from sandbook.drivers.inside import tree
+from sandbook.drivers.inside.keeper import Keeper
 from sandbook.drivers.inside.spool import (
     STREAMS,
     read_frames,
@@ -55,7 +56,28 @@ def find(place: Place, asked: Message, line: Line) -> None:
     """Whether a key is known."""
     folder = place.folder(asked["key"])
     there = os.path.isdir(folder)
-    line.send({"known": there, "pid": _pid(folder) if there else None})
+    pid = _pid(folder) if there else None
+    is_pty = there and _request(folder)["pty"] is not None
+    line.send({"known": there, "pid": pid, "pty": is_pty})
+
+
+def find_pty(place: Place, asked: Message, line: Line) -> None:
+    """The key of the terminal whose program has this number."""
+    commands = place.root + "/commands"
+    for name in os.listdir(commands):
+        folder = commands + "/" + name
+        if os.path.exists(folder + "/pid") and _pid(folder) == asked["pid"]:
+            request = _request(folder)
+            if request["pty"] is not None:
+                line.send({"key": request["key"]})
+                return
+    line.send({"key": None})
+
+
+def _request(folder: str) -> Message:
+    with open(folder + "/request.json", encoding="ascii") as file:
+        found: Message = json.load(file)
+    return found
 
 
 def speak(place: Place, asked: Message, line: Line) -> None:
@@ -138,9 +160,22 @@ def _become_keeper(folder: str, ready: int) -> None:
         os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        keeper.keep(folder, ready)
+        _keep(folder, ready)
     finally:
         os._exit(0)
+
+
+def _keep(folder: str, ready: int) -> None:
+    """Start the command of `folder`, say so by closing `ready`, and keep it."""
+    tree.become_subreaper()
+    keeper = Keeper(folder)
+    keeper.listen()
+    keeper.start()
+    with open(folder + "/pid.new", "w", encoding="ascii") as file:
+        file.write(str(keeper.pid))
+    os.rename(folder + "/pid.new", folder + "/pid")
+    os.close(ready)
+    keeper.run()
 
 
 def _pid(folder: str) -> int:

@@ -16,7 +16,7 @@ import subprocess
 import time
 from typing import Any
 
-from sandbook.drivers.inside import tree
+from sandbook.drivers.inside import terminal, tree
 from sandbook.drivers.inside.client import AHEAD, Client
 from sandbook.drivers.inside.spool import Frame, Spool, in_order, store
 from sandbook.drivers.inside.wire import PIECE, unpacked
@@ -69,6 +69,9 @@ class Keeper:
 
     def start(self) -> None:
         """Start the program; one that cannot start ends as a shell would tell it."""
+        if self.request["pty"] is not None:
+            self._start_in_terminal()
+            return
         outs = [os.pipe(), os.pipe()]
         stdin, self.input = self._stdin()
         try:
@@ -90,6 +93,20 @@ class Keeper:
             os.set_blocking(here, False)
             self.pipes[here] = number
         os.close(stdin)
+
+    def _start_in_terminal(self) -> None:
+        try:
+            self.child, ours = terminal.start(self.request)
+        except OSError as error:
+            here, there = os.pipe()
+            self._tell_not_started(error, there)
+            os.close(there)
+        else:
+            self.pid = self.child.pid
+            here, self.input = ours, os.dup(ours)
+        # Both are one open file, which writes do not wait for either.
+        os.set_blocking(here, False)
+        self.pipes[here] = 0
 
     def _tell_not_started(self, error: OSError, stderr: int) -> None:
         told = f"{self.request['argv'][0]}: {error.strerror}\n"
@@ -169,6 +186,9 @@ class Keeper:
             data = os.read(fd, _CHUNK)
         except BlockingIOError:
             return False
+        except OSError:
+            # So a terminal says that nobody has its other end.
+            data = b""
         if not data:
             if fd in self.selector.get_map():
                 self.selector.unregister(fd)
@@ -236,8 +256,8 @@ class Keeper:
         client.role = what
         if what == "output":
             self._begin_output(client, asked)
-        elif what == "wait" and self.ended:
-            client.answer({"ended": True})
+        elif what == "wait":
+            self._answer_wait(client)
         elif what == "signal":
             client.answer({"sent": self._signal(asked["name"])})
         elif what == "send":
@@ -246,6 +266,25 @@ class Keeper:
         elif what == "end_input":
             self._close_input()
             client.answer({"done": True})
+        else:
+            client.answer(self._do_with_terminal(asked))
+
+    def _answer_wait(self, client: Client) -> None:
+        if self.ended:
+            client.answer({"ended": True})
+
+    def _do_with_terminal(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if self.ended or self.input is None:
+            return {"closed": True}
+        if asked["do"] == "resize":
+            terminal.resize(self.input, cols=asked["cols"], rows=asked["rows"])
+        elif asked["do"] == "echo":
+            return {"echo": terminal.echo(self.input)}
+        elif asked["do"] == "hang_up":
+            tree.signal_all(signal.SIGHUP)
+            tree.signal_all(signal.SIGCONT)
+            self.wipe_at = min(self.wipe_at, time.monotonic() + asked["grace"])
+        return {"done": True}
 
     def _begin_output(self, client: Client, asked: dict[str, Any]) -> None:
         if self.consumer is not None:
@@ -337,7 +376,7 @@ class Keeper:
             if client.role == "output":
                 client.finish()
             elif client.role == "wait":
-                client.answer({"ended": True})
+                self._answer_wait(client)
             elif client.role == "send":
                 client.role = "sent"
                 client.answer({"closed": True})
@@ -351,16 +390,3 @@ class Keeper:
         if self.timed_out:
             return {"end": "timed_out", "code": None, "seconds": seconds}
         return {"end": end, "code": code, "seconds": seconds}
-
-
-def keep(folder: str, ready: int) -> None:
-    """Start the command of `folder`, say so by closing `ready`, and keep it."""
-    tree.become_subreaper()
-    keeper = Keeper(folder)
-    keeper.listen()
-    keeper.start()
-    with open(folder + "/pid.new", "w", encoding="ascii") as file:
-        file.write(str(keeper.pid))
-    os.rename(folder + "/pid.new", folder + "/pid")
-    os.close(ready)
-    keeper.run()
