@@ -30,6 +30,7 @@ class TakesItLate(MutantProvider):
             newest = await self.inner.attach(self.made[-1])
             await newest.files.write("kept", b"changed")
             spec = dataclasses.replace(spec, template=await newest.snapshot("late"))
+            await newest.aclose()
         return await super().create(spec, key=key)
 
 
