@@ -20,7 +20,7 @@ from sandbook.api import (
     Sandbox,
     SignalName,
 )
-from sandbook.errors import ProviderError
+from sandbook.errors import ProviderError, UsageError
 from tests.servers.core.listening import Ended, Event, Expired, Listener, Output, Stream
 from tests.servers.core.programs import run_to_end_of_output, run_to_exit
 from tests.servers.core.waking import WakingTime
@@ -114,7 +114,11 @@ class RunningProcess:
         """Write to its stdin, or type."""
         if not self._takes_input or self._program is None:
             raise NoInput
-        await self._program.send(data)
+        try:
+            await self._program.send(data)
+        except UsageError as error:
+            # It has ended, or closed it, and we have not heard of that yet.
+            raise NoInput from error
 
     async def end_input(self) -> None:
         """Close its stdin."""

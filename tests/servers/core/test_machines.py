@@ -218,3 +218,15 @@ async def test_a_machine_ends_at_the_end_of_its_life_wherever_that_is_moved() ->
         with pytest.raises(MachineGone):
             await _use(made, lifetime=60)
         assert not await machines.end(made)
+
+
+async def test_a_program_that_closed_its_stdin_takes_no_input() -> None:
+    async with machine() as made:
+        text = "exec 0<&-; echo closed; sleep 60"
+        request = ProgramRequest(argv=("/bin/sh", "-c", text), cwd="/", stdin=True)
+        with Listener() as listener:
+            process = await made.processes.start(request, listener)
+            events = listener.events(silence=60.0)
+            assert await anext(events) == Output(stream="stdout", data=b"closed\n")
+            with pytest.raises(NoInput):
+                await process.send(b"x")
