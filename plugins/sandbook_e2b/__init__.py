@@ -22,6 +22,10 @@ _NATIVE = frozenset(
         "lifetime",
         "lifetime.extend",
         "files.stream",
+        "ports",
+        "pause",
+        "snapshot.files",
+        "snapshot.memory",
     }
 )
 

@@ -44,7 +44,8 @@ class DriverCommand:
             asyncio.create_task(self._ping()),
         ]
         try:
-            await self._channel.begin(self, workdir=workdir)
+            box = self._made.sandbox_id
+            await self._channel.begin(self, workdir=workdir, box=box)
         except ChannelClosed as error:
             # What it complained may come behind the news of its end.
             await asyncio.wait(self._tasks[:1], timeout=_END_TIMEOUT)

@@ -24,7 +24,18 @@ from sandbook.errors import (
 
 _NAME = "e2b"
 _SERVICE = frozenset(
-    {"create", "attach", "list", "destroy", "info", "extend", "preflight"}
+    {
+        "create",
+        "attach",
+        "list",
+        "destroy",
+        "info",
+        "extend",
+        "preflight",
+        "pause",
+        "snapshot",
+        "metrics",
+    }
 )
 """What the control API does; the rest is done in a sandbox."""
 

@@ -37,6 +37,7 @@ from sandbook_e2b.failures import translate
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
+    from e2b import SandboxInfo as Told
 
     from sandbook_e2b.sandbox import E2BSandbox
 
@@ -133,7 +134,7 @@ class E2BProvider:
             told = await sdk.get_info(ref.id, retries=_RETRIES)
             if told.state.value == "paused" and not resume_paused:
                 _refuse_paused(ref)
-            left = math.ceil((told.end_at - datetime.now(UTC)).total_seconds())
+            left = math.ceil(_life_left(told))
             made = await sdk.connect(ref.id, timeout=max(left, 1), retries=_RETRIES)
         except ProviderError:
             raise
@@ -144,7 +145,8 @@ class E2BProvider:
     async def _open(self, made: AsyncSandbox, *, workdir: str | None) -> E2BSandbox:
         from sandbook_e2b.sandbox import E2BSandbox  # it loads the SDK's own types
 
-        sandbox = E2BSandbox(made, workdir=workdir)
+        sandbox_url = self._told("sandbox_url", "E2B_SANDBOX_URL")
+        sandbox = E2BSandbox(made, workdir=workdir, sandbox_url=sandbox_url)
         await sandbox.open()
         return sandbox
 
@@ -267,6 +269,17 @@ def _network(spec: SandboxSpec) -> dict[str, Any]:
         rules = {"allow_out": list(spec.network), "deny_out": [_EVERYTHING]}
         return {"network": rules}
     return {"allow_internet_access": True}
+
+
+def _life_left(told: Told) -> float:
+    """Seconds that it lives on; a paused one begins as it did at first."""
+    now = datetime.now(UTC)
+    if told.state.value != "paused":
+        return (told.end_at - now).total_seconds()
+    record = records.read(
+        told.metadata, id=told.sandbox_id, account=None, started_at=told.started_at
+    )
+    return record.life_from(now)
 
 
 def _is_installed() -> bool:

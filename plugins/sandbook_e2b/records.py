@@ -11,6 +11,8 @@ from sandbook.api import LABEL_PREFIX, SandboxInfo, SandboxRef, SandboxSpec
 _OURS = "sandbook.e2b."
 _CREATED = f"{_OURS}created"
 _LONGEST = f"{_OURS}max_lifetime"
+_LIFETIME = f"{_OURS}lifetime"
+_ANYBODYS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +22,17 @@ class Record:
     ref: SandboxRef
     labels: Mapping[str, str]
     metadata: Mapping[str, str]
+    lifetime: float
     max_lifetime: float
 
     @property
     def hard_end(self) -> datetime:
         """When it ends, whatever is done."""
         return self.ref.created_at + timedelta(seconds=self.max_lifetime)
+
+    def life_from(self, now: datetime) -> float:
+        """Seconds that it may live when it goes on now."""
+        return min(self.lifetime, (self.hard_end - now).total_seconds())
 
     def info(self, *, state: str, end_at: datetime) -> SandboxInfo:
         """The sandbox as it is now."""
@@ -45,6 +52,7 @@ def written(spec: SandboxSpec) -> dict[str, str]:
         **spec.metadata,
         **spec.labels,
         _CREATED: datetime.now(UTC).isoformat(),
+        _LIFETIME: f"{spec.lifetime:g}",
         _LONGEST: f"{spec.max_lifetime:g}",
     }
 
@@ -55,9 +63,10 @@ def read(
     """Read it back; one that is not ours has what the service tells."""
     try:
         created_at = datetime.fromisoformat(metadata[_CREATED])
+        lifetime = float(metadata[_LIFETIME])
         max_lifetime = float(metadata[_LONGEST])
     except (KeyError, ValueError):
-        created_at, max_lifetime = started_at, 86_400.0
+        created_at, lifetime, max_lifetime = started_at, _ANYBODYS, 86_400.0
     known = {k: v for k, v in metadata.items() if not k.startswith(_OURS)}
     labels = {k: v for k, v in known.items() if k.startswith(LABEL_PREFIX)}
     ref = SandboxRef(provider="e2b", id=id, account=account, created_at=created_at)
@@ -65,5 +74,6 @@ def read(
         ref=ref,
         labels=labels,
         metadata={k: v for k, v in known.items() if k not in labels},
+        lifetime=lifetime,
         max_lifetime=max_lifetime,
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
+
+import anyio
 
 from sandbook.api import (
     Code,
@@ -30,19 +34,29 @@ from sandbook.drivers import (
     find,
     find_pty,
     join_pty,
+    must_listen,
     open_pty,
     start,
 )
-from sandbook.errors import ProviderError, SandboxLost, Unsupported
+from sandbook.errors import (
+    ProviderError,
+    SandboxGone,
+    SandboxLost,
+    SpecRejected,
+    Unsupported,
+)
 from sandbook_e2b import INFO, LONGEST, records
 from sandbook_e2b.driver import DriverCommand
 from sandbook_e2b.failures import translate
+from sandbook_e2b.metrics import Measured, newest
+from sandbook_e2b.ports import place
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
     from e2b import SandboxInfo as Told
 
 _RETRIES = 2
+_UNNAMED = re.compile(r"[^a-z0-9_-]+")
 
 
 class E2BSandbox:
@@ -51,8 +65,11 @@ class E2BSandbox:
     ref: SandboxRef
     home: str
 
-    def __init__(self, made: AsyncSandbox, *, workdir: str | None) -> None:
+    def __init__(
+        self, made: AsyncSandbox, *, workdir: str | None, sandbox_url: str | None
+    ) -> None:
         self._made = made
+        self._sandbox_url = sandbox_url
         self._workdir = workdir
         self._link = Link(self)
         self.files = DriverFiles(self._link)
@@ -110,8 +127,9 @@ class E2BSandbox:
         self._refuse("watch", f"watch {request.path!r}")
 
     async def port(self, number: int) -> PortUrl:
-        """Not yet."""
-        self._refuse("port", f"give away port {number}")
+        """Where this port is reached from here; a closed one is refused."""
+        await must_listen(self._link, number)
+        return place(self._made, number, sandbox_url=self._sandbox_url)
 
     async def extend(self, lifetime: float) -> datetime | None:
         """Live at least `lifetime` seconds from now, not past the hard end."""
@@ -129,12 +147,33 @@ class E2BSandbox:
         return now + timedelta(seconds=seconds)
 
     async def pause(self) -> None:
-        """Not yet."""
-        self._refuse("pause", "be paused")
+        """Let all that runs stand still, memory kept; until somebody attaches.
+
+        Its driver ends before: who hears of nothing would hold it.
+        """
+        await self._link.aclose()
+        # Not cut in the middle: nobody would know whether it is paused.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._made.pause(retries=_RETRIES)
+            except Exception as error:
+                raise translate(error, "pause", self.ref) from error
 
     async def snapshot(self, name: str) -> SnapshotRef:
-        """Not yet."""
-        self._refuse("snapshot", f"be copied ({name})")
+        """Keep a copy of its files and memory; names need not be new."""
+        shown = f"{_UNNAMED.sub('-', name.lower()).strip('-')}-{secrets.token_hex(4)}"
+        try:
+            told = await self._made.create_snapshot(shown, retries=0)
+        except Exception as error:
+            raise translate(error, "snapshot", self.ref) from error
+        return SnapshotRef(provider=INFO.name, id=told.snapshot_id, kind="memory")
+
+    async def metrics(self) -> Measured | None:
+        """What it uses, by the newest measurement there is."""
+        try:
+            return newest(await self._made.get_metrics(retries=_RETRIES))
+        except Exception as error:
+            raise translate(error, "metrics", self.ref) from error
 
     async def info(self) -> SandboxInfo:
         """Its state, labels and end of life."""
@@ -161,7 +200,10 @@ class E2BSandbox:
             await self.must_live("start")
             self._refuse_template(error)
         except Exception as error:
-            raise translate(error, "start", self.ref) from error
+            told = translate(error, "start", self.ref)
+            if isinstance(told, SandboxLost):
+                await self._must_not_be_paused("start")
+            raise told from error
         return channel
 
     def _refuse_template(self, error: Exception) -> NoReturn:
@@ -175,12 +217,13 @@ class E2BSandbox:
         ) from error
 
     async def must_live(self, operation: str) -> None:
-        """Raise `SandboxLost` where it has ended."""
+        """Raise `SandboxLost` where it has ended, `SpecRejected` where it is paused."""
         try:
             if await self._made.is_running():
                 return
         except Exception as error:
             raise translate(error, operation, self.ref) from error
+        await self._must_not_be_paused(operation)
         raise SandboxLost(
             f"sandbox {self.ref.id!r} has ended",
             provider=INFO.name,
@@ -188,6 +231,21 @@ class E2BSandbox:
             ref=self.ref,
             remedy="its life is over, or it was destroyed: run afresh",
         )
+
+    async def _must_not_be_paused(self, operation: str) -> None:
+        try:
+            told = await self._told(operation)
+        except SandboxGone:
+            return
+        if told.state.value == "paused":
+            raise SpecRejected(
+                f"sandbox {self.ref.id!r} is paused",
+                provider=INFO.name,
+                operation=operation,
+                ref=self.ref,
+                sent="no",
+                remedy="attach to it again, and say that it may go on (resume_paused)",
+            )
 
     async def store(self, path: str, data: AsyncIterator[bytes]) -> None:
         """Write a file, streamed."""

@@ -18,6 +18,7 @@ from sandbook.drivers.channel import (
 from sandbook.drivers.files import DriverFiles
 from sandbook.drivers.link import Host, Link
 from sandbook.drivers.payload import command
+from sandbook.drivers.ports import must_listen
 from sandbook.drivers.process import DriverProcess, find, start
 from sandbook.drivers.pty import DriverPty, find_pty, join_pty, open_pty
 
@@ -35,6 +36,7 @@ __all__ = [
     "find",
     "find_pty",
     "join_pty",
+    "must_listen",
     "open_pty",
     "start",
 ]

@@ -106,15 +106,20 @@ class Channel:
         self._waiting = bytearray()
         self._sending = anyio.Lock()
 
-    async def begin(self, transport: Transport, *, workdir: str | None) -> None:
+    async def begin(
+        self, transport: Transport, *, workdir: str | None, box: str
+    ) -> None:
         """Hand the driver its program, and wait for its first word.
+
+        `box` is the id of the sandbox: what a copy of it holds is not the copy's own.
 
         Raises:
             ChannelClosed, DriverRefused: It did not begin.
         """
         self._transport = transport
         with anyio.move_on_after(_HELLO_TIMEOUT):
-            await self._send(payload.source() + payload.hello(workdir=workdir))
+            hello = payload.hello(workdir=workdir, box=box)
+            await self._send(payload.source() + hello)
             await self._greeted.wait()
         told = self._greeting
         if told is None or "refused" in told:

@@ -17,6 +17,7 @@ _NAMES = (
     "keeper",
     "commands",
     "entries",
+    "ports",
     "agent",
 )
 """In the order in which they import each other."""
@@ -61,6 +62,6 @@ def source() -> bytes:
     return base64.b64encode(zlib.compress(json.dumps(modules).encode())) + b"\n"
 
 
-def hello(*, workdir: str | None) -> bytes:
-    """The second line: the working folder, for the first who comes."""
-    return json.dumps({"workdir": workdir}).encode() + b"\n"
+def hello(*, workdir: str | None, box: str) -> bytes:
+    """The second line: the working folder, for the first who comes, and the sandbox."""
+    return json.dumps({"workdir": workdir, "box": box}).encode() + b"\n"

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import stat
 import time
 from typing import Any
 
-from sandbook.drivers.inside import commands, entries
+from sandbook.drivers.inside import commands, entries, ports
 from sandbook.drivers.inside.wire import Line, Message
 
 MARK = b"sandbook-driver-1 "
@@ -111,6 +112,8 @@ class Agent:
             commands.find(self.place, message, line)
         elif what == "find_pty":
             commands.find_pty(self.place, message, line)
+        elif what == "listens":
+            ports.listens(message, line)
         elif what in _COMMANDS:
             commands.speak(self.place, message, line)
         else:
@@ -148,7 +151,7 @@ def _reap() -> None:
         return
 
 
-def _root() -> str:
+def _root(box: str) -> str:
     """A folder that is ours alone, where nobody looks by chance."""
     path = f"/tmp/.sandbook-{os.getuid()}"  # noqa: S108 - checked below
     try:
@@ -158,9 +161,30 @@ def _root() -> str:
         is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
         if not is_ours or found.st_mode & 0o077:
             raise PermissionError(1, "is not ours alone", path) from None
+    _forget_strangers(path, box)
     os.makedirs(path + "/commands", mode=0o700, exist_ok=True)
     os.makedirs(path + "/stdin", mode=0o700, exist_ok=True)
     return path
+
+
+def _forget_strangers(path: str, box: str) -> None:
+    """In a copy of a sandbox, leave nothing of what that one had started."""
+    file = path + "/box"
+    try:
+        with open(file, encoding="utf-8") as known:
+            if known.read() == box:
+                return
+    except FileNotFoundError:
+        pass
+    for name in os.listdir(path):
+        if os.path.isdir(path + "/" + name):
+            shutil.rmtree(path + "/" + name, ignore_errors=True)
+        elif not name.startswith("box"):
+            os.unlink(path + "/" + name)
+    fresh = f"{file}.{os.getpid()}"
+    with open(fresh, "w", encoding="utf-8") as new:
+        new.write(box)
+    os.rename(fresh, file)
 
 
 def _workdir(root: str, home: str, wanted: str | None) -> str:
@@ -195,7 +219,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     hello: dict[str, Any] = json.loads(_first_line())
     try:
-        root = _root()
+        root = _root(hello.get("box", ""))
         agent = Agent(root, hello)
     except OSError as error:
         _write(MARK + json.dumps({"refused": str(error)}).encode("ascii") + b"\n")
