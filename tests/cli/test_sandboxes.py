@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -202,14 +204,23 @@ class Terminal:
             start_new_session=True,
         )
         self.shown = ""
-        threading.Thread(target=self._read, daemon=True).start()
+        self._stop, self._stopping = os.pipe()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
-        while True:
+        # What is read may end within a sign.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while self._stop not in select.select((self._master, self._stop), (), ())[0]:
             try:
-                self.shown += os.read(self._master, 4096).decode()
+                self.shown += decoder.decode(os.read(self._master, 4096))
             except OSError:
                 return
+
+    def _stop_reading(self) -> None:
+        """Before a descriptor is closed: its number may be another's at once."""
+        os.write(self._stopping, b"x")
+        self._reader.join()
 
     def see(self, text: str) -> None:
         """Wait until the text was shown."""
@@ -246,9 +257,8 @@ class Terminal:
 
     def close_window(self) -> None:
         """Close the window, with the command still in it."""
+        self._stop_reading()
         os.close(self._master)
-        # Who reads it keeps it open until something came.
-        os.write(self.slave, b"x")
         self._master = -1
 
     def close(self) -> None:
@@ -256,9 +266,11 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self.slave)
         if self._master >= 0:
+            self._stop_reading()
             os.close(self._master)
+        for descriptor in (self.slave, self._stop, self._stopping):
+            os.close(descriptor)
 
 
 @contextmanager

@@ -33,8 +33,12 @@ class _Watching:
     def end(self) -> int:
         interrupt(self.process)
         code = self.process.wait(DEADLINE)
-        self._reader.join(DEADLINE)
+        self.read_rest()
         return code
+
+    def read_rest(self) -> None:
+        """Read to the end: a pipe is not closed while another thread reads it."""
+        self._reader.join(DEADLINE)
 
 
 @contextmanager
@@ -53,6 +57,7 @@ def _watch(cli: Cli, *argv: str) -> Generator[_Watching]:
             yield watching
         finally:
             process.kill()
+            watching.read_rest()
 
 
 def test_a_changed_runbook_runs_again_until_ctrl_c(cli: Cli) -> None:

@@ -68,7 +68,8 @@ class LanguageServer:
         self._ids = itertools.count(1)
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._told: dict[str, list[Diagnostic]] = {}
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def begin(self, folder: Path) -> None:
         """Shake hands."""
@@ -118,6 +119,12 @@ class LanguageServer:
         found = self._ask("textDocument/hover", _at(path, line, column))
         return _plain(found["contents"]) if found else ""
 
+    def end(self) -> None:
+        """End it; its pipe is closed when nobody reads it any more."""
+        self._process.kill()
+        self._reader.join(DEADLINE)
+        self._process.communicate()
+
     def _ask(self, method: str, params: object) -> Any:
         number = next(self._ids)
         self._send({"id": number, "method": method, "params": params})
@@ -161,7 +168,10 @@ class LanguageServer:
             if name.lower() == b"content-length":
                 while stdout.readline().strip():
                     pass
-                self._messages.put(json.loads(stdout.read(int(value))))
+                body = stdout.read(int(value))
+                if len(body) < int(value):
+                    break  # it was ended while it said something
+                self._messages.put(json.loads(body))
         self._messages.put(None)
 
 
@@ -174,13 +184,12 @@ def language_server(program: Path, folder: Path) -> Generator[LanguageServer]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    server = LanguageServer(process)
     try:
-        server = LanguageServer(process)
         server.begin(folder)
         yield server
     finally:
-        process.kill()
-        process.communicate()
+        server.end()
 
 
 def _at(path: Path, line: int, column: int) -> dict[str, object]:

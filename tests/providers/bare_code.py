@@ -2,12 +2,15 @@
 
 `interpreters.log` in the folder of a sandbox has a line for each that was started.
 Code that ignores an interrupt is ended with its variables, as a provider may have to.
+That it does is asked of the system and not told by the clock: on a busy machine any
+time can pass before what was interrupted ends.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio import to_thread
 
 from sandbook.api import (
     Code,
@@ -31,10 +33,14 @@ from sandbook.api import (
 )
 from sandbook.errors import SandbookError
 
-GRACE_S = 1.0
+AGAIN_S = 0.2
+"""An interrupt may come before the cell begins, and is then lost."""
+
+PATIENCE_S = 60.0
+PIECE = 64 << 10
 
 DRIVER = r"""
-import ast, base64, io, json, os, sys, traceback
+import ast, base64, io, json, os, signal, sys, traceback
 
 told = os.fdopen(os.dup(1), "w", buffering=1)
 
@@ -88,12 +94,33 @@ def run(cell):
             pass
 
 
+is_running = False
+
+
+def interrupted(number, frame):
+    global is_running
+    if is_running:
+        is_running = False  # once: what is told of it is not interrupted, too
+        raise KeyboardInterrupt
+
+
+def attempt(cell):
+    global is_running
+    is_running = True
+    try:
+        run(cell)
+    finally:
+        is_running = False
+
+
+signal.signal(signal.SIGINT, interrupted)
 sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
 known = {"__name__": "__main__", "display": display}
+tell(kind="ready")
 for line in sys.__stdin__:
     saved, status = {}, "ok"
     try:
-        run(json.loads(line))
+        attempt(json.loads(line))
     except BaseException as error:
         status = "timed_out" if isinstance(error, KeyboardInterrupt) else "error"
         tell(kind="failed", name=type(error).__name__, value=str(error),
@@ -113,6 +140,7 @@ class BareCode:
         self._start()
 
     def _start(self) -> None:
+        self._told, self._is_ready = b"", False
         self._process = subprocess.Popen(
             (sys.executable, "-c", DRIVER),
             stdin=subprocess.PIPE,
@@ -123,6 +151,11 @@ class BareCode:
         with (self._home / "interpreters.log").open("a") as log:
             log.write(f"{self.id}\n")
 
+    async def ready(self) -> None:
+        """Wait until it can be interrupted: before, that would end it."""
+        if not self._is_ready:
+            self._is_ready = bool(await self._line())
+
     async def run(self, cell: CodeRequest) -> AsyncIterator[CodeEvent]:
         """Hand over the cell and read what it tells."""
         self._count += 1
@@ -131,27 +164,49 @@ class BareCode:
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
         deadline = anyio.current_time() + (cell.timeout or float("inf"))
-        was_interrupted = False
         while True:
             line: bytes | None = None
             with anyio.move_on_at(deadline):
-                line = await to_thread.run_sync(self._line, abandon_on_cancel=True)
-            if line is None and not was_interrupted:
-                await self.interrupt()
-                was_interrupted, deadline = True, deadline + GRACE_S
-            elif not line:
+                line = await self._line()
+            if line is None:
+                line = await self._end_by_interrupts()
+            if not line:
                 self._process.kill()
                 yield self._done("timed_out" if line is None else "died", kept=False)
                 return
-            else:
-                event = self._event(json.loads(line))
-                yield event
-                if isinstance(event, Done):
-                    return
+            event = self._event(json.loads(line))
+            yield event
+            if isinstance(event, Done):
+                return
 
-    def _line(self) -> bytes:
+    async def _end_by_interrupts(self) -> bytes | None:
+        """Interrupt until it says something; None = it does not listen."""
+        ends = anyio.current_time() + PATIENCE_S
+        while not self._ignores_interrupts() and anyio.current_time() < ends:
+            await self.interrupt()
+            with anyio.move_on_after(AGAIN_S):
+                return await self._line()
+        return None
+
+    def _ignores_interrupts(self) -> bool:
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (mask,) = (
+            line.split()[1] for line in status.splitlines() if line.startswith("SigIgn")
+        )
+        return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)
+
+    async def _line(self) -> bytes:
+        """What it tells next; nothing at its end."""
         assert self._process.stdout
-        return self._process.stdout.readline()
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._told:
+            await anyio.wait_readable(pipe)
+            piece = os.read(pipe, PIECE)
+            if not piece:
+                return b""
+            self._told += piece
+        line, self._told = self._told.split(b"\n", 1)
+        return line
 
     def _event(self, told: dict[str, Any]) -> CodeEvent:
         match told.pop("kind"):
@@ -176,6 +231,7 @@ class BareCode:
         """Begin afresh."""
         self.end()
         self._start()
+        await self.ready()
 
     def end(self) -> None:
         """End the process."""
@@ -193,4 +249,5 @@ async def code_of(ref: SandboxRef, home: str, request: CodeContext) -> Code:
     key = ref.id, f"{request.language} {request.name}"
     if key not in CODES:
         CODES[key] = BareCode(request, home)
+    await CODES[key].ready()
     return CODES[key]
