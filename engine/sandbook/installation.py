@@ -17,6 +17,9 @@ from sandbook.registry import Registry
 from sandbook.settings import FILE_NAME, Preferences, load_preferences
 from sandbook.state import State
 
+CLOSE_S = 5.0
+"""The longest that the end of a command waits for one provider's clients."""
+
 
 class Installation:
     """The parts, each made on first use; `async with` closes what was opened."""
@@ -126,8 +129,13 @@ class Installation:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients of providers and the ledger."""
+        # What only reads runbooks does not load it.
+        import anyio
+
         for provider in self._providers.values():
-            await provider.aclose()
+            # A connection that cannot be closed must not keep a command from its end.
+            with anyio.move_on_after(CLOSE_S):
+                await provider.aclose()
         self._providers.clear()
         if self._ledger is not None:
             await self._ledger.aclose()

@@ -182,17 +182,21 @@ async def _ask(
 
 
 async def _list(
-    installation: Installation, name: str, labels: Mapping[str, str]
+    installation: Installation,
+    name: str,
+    labels: Mapping[str, str],
+    *,
+    within: float = ASK_S,
 ) -> list[SandboxInfo]:
     """What one provider has; every fault of it is a `SandbookError`."""
     try:
         provider = installation.provider(name)
-        with anyio.fail_after(ASK_S):
+        with anyio.fail_after(within):
             found = [info async for info in provider.list(labels)]
     except SandbookError:
         raise
     except TimeoutError as error:
-        raise SandbookError(f"{name} did not answer within {ASK_S:.0f} s") from error
+        raise SandbookError(f"{name} did not answer within {within:g} s") from error
     except Exception as error:  # a plugin's code
         raise SandbookError(
             f"{name} failed: {type(error).__name__}: {error}"
@@ -201,15 +205,15 @@ async def _list(
 
 
 async def find_sandboxes(
-    installation: Installation, labels: Mapping[str, str]
+    installation: Installation, labels: Mapping[str, str], *, within: float = ASK_S
 ) -> Found:
-    """Ask every provider that can be asked, at once."""
+    """Ask every provider that can be asked, at once; each has `within` seconds."""
     infos: list[SandboxInfo] = []
     silent: list[tuple[str, str]] = []
 
     async def ask(name: str) -> None:
         try:
-            infos.extend(await _list(installation, name, labels))
+            infos.extend(await _list(installation, name, labels, within=within))
         except SandbookError as error:
             silent.append((name, str(error)))
 

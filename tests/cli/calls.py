@@ -190,7 +190,7 @@ class Base(bare.BareProvider):
 
 
 def _capabilities(settings):
-    native = bare.CAPABILITIES | bare.PRETENDED | {extra!r}
+    native = (bare.CAPABILITIES | bare.PRETENDED | {extra!r}) - {without!r}
     emulated = frozenset({emulated!r})
     return Capabilities(native=native, emulated=emulated, isolation={isolation!r})
 
@@ -217,6 +217,7 @@ def bare_plugin(
     credentials: tuple[str, ...] = (),
     extra: frozenset[str] = frozenset(),
     emulated: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
 ) -> None:
     """Install the provider "bare"; `code` defines `Provider` as a kind of `Base`."""
     module = _BARE.format(
@@ -225,5 +226,6 @@ def bare_plugin(
         credentials=credentials,
         extra=extra,
         emulated=sorted(emulated),
+        without=without,
     )
     cli.plugin("bare", code=module)

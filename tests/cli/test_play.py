@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.calls import DEADLINE, Cli, wait_until
-from tests.cli.test_sandboxes import Terminal
+from tests.cli.person import Terminal
 
 Events = Sequence[tuple[float, str, str]]
 HOSTILE = "\x1b]0;owned\x07\x1b[6n\x1b[?1000h\x1b]52;c;AAAA\x07"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import DEADLINE, Cli, bare_plugin, wait_until
-from tests.cli.test_sandboxes import Terminal
+from tests.cli.person import Terminal
 
 LOGIN = (
     "printf 'User: '; read user; stty -echo; printf 'Password: '; read word; "

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import termios
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -21,7 +13,8 @@ import pytest
 
 from sandbook.api import Settings
 from sandbook_local.provider import LocalProvider
-from tests.cli.calls import COMMAND, DEADLINE, Cli, bare_plugin, stable, wait_until
+from tests.cli.calls import COMMAND, DEADLINE, Cli, bare_plugin, stable
+from tests.cli.person import at_terminal
 
 KEPT = "steps: [{command: echo kept > file}]"
 TERMINALS = """
@@ -183,109 +176,10 @@ def test_a_shell_leaves_the_sandbox_kept(cli: Cli) -> None:
     assert [row["id"] for row in cli.sandboxes()] == [made]
 
 
-_OVER = "\x00over\x00"
-
-
-class Terminal:
-    """A person at a terminal with a command in it."""
-
-    def __init__(self, cli: Cli, *argv: str) -> None:
-        self._master, slave = pty.openpty()
-        self.resize(cols=91, rows=33)
-        self.settings = termios.tcgetattr(slave)
-        self.slave = slave
-        self.process = subprocess.Popen(
-            (*COMMAND, *argv),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**cli.environ, "TERM": "xterm"},
-            cwd=cli.folder,
-            start_new_session=True,
-        )
-        self.shown = ""
-        self._stop, self._stopping = os.pipe()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        # What is read may end within a sign.
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        while self._stop not in select.select((self._master, self._stop), (), ())[0]:
-            try:
-                self.shown += decoder.decode(os.read(self._master, 4096))
-            except OSError:
-                return
-
-    def _stop_reading(self) -> None:
-        """Before a descriptor is closed: its number may be another's at once."""
-        os.write(self._stopping, b"x")
-        self._reader.join()
-
-    def see(self, text: str) -> None:
-        """Wait until the text was shown."""
-        try:
-            wait_until(lambda: text in self.shown or self.process.poll() is not None)
-            if text not in self.shown:
-                self._read_rest()
-        finally:
-            assert text in self.shown, self.shown
-
-    def _read_rest(self) -> None:
-        """What the command wrote last may not have been read when it has ended."""
-        if _OVER not in self.shown:
-            os.write(self.slave, _OVER.encode())
-            wait_until(lambda: _OVER in self.shown)
-
-    def see_after_enter(self, text: str) -> None:
-        """Press Enter until the text is shown: a shell runs traps between commands."""
-
-        def shown() -> bool:
-            self.type("\n")
-            return text in self.shown
-
-        wait_until(shown)
-
-    def type(self, text: str) -> None:
-        """Type."""
-        os.write(self._master, text.encode())
-
-    def resize(self, *, cols: int, rows: int) -> None:
-        """Drag the corner of the window."""
-        size = struct.pack("HHHH", rows, cols, 0, 0)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
-
-    def close_window(self) -> None:
-        """Close the window, with the command still in it."""
-        self._stop_reading()
-        os.close(self._master)
-        self._master = -1
-
-    def close(self) -> None:
-        """Close both ends."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self._master >= 0:
-            self._stop_reading()
-            os.close(self._master)
-        for descriptor in (self.slave, self._stop, self._stopping):
-            os.close(descriptor)
-
-
-@contextmanager
-def _terminal(cli: Cli, *argv: str) -> Generator[Terminal]:
-    made = Terminal(cli, *argv)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def test_a_terminal_is_passed_on_key_by_key_and_size_by_size(cli: Cli) -> None:
     bare_plugin(cli, TERMINALS, extra=frozenset({"pty"}))
     _keep(cli, "--provider", "bare")
-    with _terminal(cli, "shell") as terminal:
+    with at_terminal(cli, "shell") as terminal:
         terminal.type("stty size; cat file\n")
         terminal.see("33 91")
         terminal.see("kept")
@@ -312,7 +206,7 @@ def test_a_terminal_is_passed_on_key_by_key_and_size_by_size(cli: Cli) -> None:
 def test_a_provider_without_terminals_says_what_to_do_instead(cli: Cli) -> None:
     bare_plugin(cli)
     made = _keep(cli, "--provider", "bare")
-    with _terminal(cli, "shell", made) as terminal:
+    with at_terminal(cli, "shell", made) as terminal:
         assert terminal.process.wait(DEADLINE) == 2
         terminal.see("error: provider 'bare' has no terminals")
         terminal.see(f"echo 'ls -l' | sandbook shell {made}")
@@ -344,3 +238,31 @@ def test_a_sandbox_that_is_lost_in_a_shell_is_told(cli: Cli, name: str) -> None:
     process.stderr.close()
     assert err.startswith("error: ")
     assert "Traceback" not in err
+
+
+def test_a_paused_sandbox_is_given_no_more_time_without_being_asked(cli: Cli) -> None:
+    bare_plugin(
+        cli,
+        """
+        class Provider(Base):
+            async def list(self, labels):
+                async for info in super().list(labels):
+                    yield replace(info, state="paused")
+        """,
+    )
+    made = _keep(cli, "--provider", "bare")
+    called = cli("sandboxes", "extend", made, "--for", "1h")
+    assert called.code == 2
+    assert called.err.splitlines() == [
+        f"error: sandbox {made} is paused",
+        f"  let it go on first: sandbook shell {made}",
+    ]
+
+
+def test_a_provider_that_cannot_extend_says_so(cli: Cli) -> None:
+    bare_plugin(cli, without=frozenset({"lifetime.extend"}))
+    made = _keep(cli, "--provider", "bare")
+    called = cli("sandboxes", "extend", made, "--for", "1h")
+    assert called.code == 2
+    assert "provider 'bare' cannot let its sandboxes live longer" in called.err
+    assert "Traceback" not in called.err

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.calls import Called, Cli, interrupt
-from tests.cli.test_sandboxes import Terminal
+from tests.cli.person import Terminal
 
 BOOK = """
     secrets: [TOKEN, OTHER]

@@ -116,7 +116,7 @@ error: there is no code 'SB999'
 """,
     "sandboxes kill": """\
 error: say which sandboxes to end
-  give their ids, or --all; list them: sandbook sandboxes
+  give their ids, --metadata or --all; list them: sandbook sandboxes
 """,
 }
 

@@ -10,11 +10,10 @@ import anyio
 from anyio.abc import ByteReceiveStream, SocketStream
 
 from sandbook.api import PortUrl, Sandbox
+from sandbook.cli._joining import PORTS, open_live
 from sandbook.cli._opening import here
-from sandbook.cli._shell import open_live
 from sandbook.cli._words import say, warn
 from sandbook.errors import SandbookError, Unsupported, UsageError
-from sandbook.installation import Installation
 
 _HOST = "127.0.0.1"
 _LOOK_S = 2.0
@@ -30,27 +29,10 @@ async def open_forward(start: str, port: int, local: int | None) -> int:
     """
     async with (
         here() as installation,
-        open_live(installation, start, needs_pty=False) as sandbox,
+        open_live(installation, start, need=PORTS) as sandbox,
     ):
-        _refuse_without_ports(installation, sandbox)
         place = await sandbox.port(port)
         return await _hold(sandbox, place, port=port, local=local)
-
-
-def _refuse_without_ports(installation: Installation, sandbox: Sandbox) -> None:
-    name = sandbox.ref.provider
-    info = installation.registry.provider_info(name)
-    can = info.capabilities(installation.settings_of(name))
-    if "ports" not in can.native | can.emulated:
-        raise Unsupported(
-            f"provider {name!r} has no way to the ports of its sandboxes",
-            provider=name,
-            operation="port",
-            ref=sandbox.ref,
-            sent="no",
-            remedy="ask from inside: echo 'curl -s localhost:PORT' | sandbook shell "
-            f"{sandbox.ref.id}",
-        )
 
 
 async def _hold(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sandbook.api import JSON, SandboxInfo, SandboxRef
-from sandbook.cli._words import instant, iso
+from sandbook.cli._words import instant, iso, warn
 from sandbook.errors import LedgerError, UsageError
 from sandbook.installation import Installation
 from sandbook.ledger import Reservation
-from sandbook.sweep import INSTALLATION, RUN, find_sandboxes, identify
+from sandbook.sweep import ASK_S, INSTALLATION, RUN, find_sandboxes, identify
 
 HEADINGS = ("id", "provider", "state", "run", "name", "created", "ends")
 NAME = "sandbook.name"
+_ANY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,11 @@ class LiveSandbox:
     name: str
     expires_at: datetime | None
     info: SandboxInfo | None
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its maker wrote; nothing is known of it where nobody answered."""
+        return self.info.metadata if self.info else _ANY
 
     def cells(self) -> tuple[str, ...]:
         """For people, as `HEADINGS`."""
@@ -51,7 +58,7 @@ class LiveSandbox:
             "created_at": iso(self.ref.created_at),
             "expires_at": iso(self.expires_at),
             "isolation": self.info.isolation if self.info else None,
-            "metadata": dict(self.info.metadata) if self.info else {},
+            "metadata": dict(self.metadata),
             "region": self.ref.region,
         }
 
@@ -65,12 +72,20 @@ class LiveList:
 
 
 async def find_live(
-    installation: Installation, *, every_installation: bool = False
+    installation: Installation,
+    *,
+    metadata: Mapping[str, str] = _ANY,
+    every_installation: bool = False,
+    within: float = ASK_S,
 ) -> LiveList:
-    """What lives: of this installation, or of all that providers may tell us of."""
+    """What lives: of this installation, or of all that providers may tell us of.
+
+    No provider is waited for longer than `within` seconds. With `metadata` it is
+    what has these entries.
+    """
     await identify(installation)
     labels = {} if every_installation else {INSTALLATION: installation.id}
-    found = await find_sandboxes(installation, labels)
+    found = await find_sandboxes(installation, labels, within=within)
     told = [_of_info(info) for info in found.infos if INSTALLATION in info.labels]
     known = {(each.ref.provider, each.ref.id) for each in told}
     mute = dict(found.silent)
@@ -85,7 +100,41 @@ async def find_live(
     every = sorted(
         (*told, *only_booked), key=lambda each: each.ref.created_at, reverse=True
     )
-    return LiveList(sandboxes=tuple(every), silent=found.silent)
+    fitting = (each for each in every if metadata.items() <= each.metadata.items())
+    return LiveList(sandboxes=tuple(fitting), silent=found.silent)
+
+
+def tell_silent(silent: Sequence[tuple[str, str]]) -> None:
+    """Say who could not be asked, and why."""
+    for name, reason in silent:
+        warn(f"warning: {name} could not be asked: {reason}")
+
+
+async def choose(
+    installation: Installation, ids: Sequence[str], metadata: Mapping[str, str]
+) -> Sequence[LiveSandbox]:
+    """The sandboxes with these ids, else all that have the metadata; never none.
+
+    Raises:
+        UsageError: There is none, or an id fits several.
+    """
+    found = await find_live(installation, metadata=metadata)
+    tell_silent(found.silent)
+    chosen = [pick(found.sandboxes, start) for start in ids] or found.sandboxes
+    if not chosen:
+        raise nothing_lives(metadata)
+    return chosen
+
+
+def nothing_lives(metadata: Mapping[str, str] = _ANY) -> UsageError:
+    """There is no sandbox, or none that fits."""
+    if metadata:
+        told = ", ".join(f"{key}={value}" for key, value in metadata.items())
+        return UsageError(
+            f"no sandbox lives with the metadata {told}",
+            remedy="list them all: sandbook sandboxes",
+        )
+    return UsageError("no sandbox lives", remedy="keep one: sandbook run FILE --keep")
 
 
 async def _booked(installation: Installation) -> Sequence[Reservation]:

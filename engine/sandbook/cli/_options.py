@@ -106,6 +106,29 @@ def unisolated_option(command: Command) -> Command:
     )(command)
 
 
+def metadata_option(command: Command) -> Command:
+    """`-m KEY=VALUE`."""
+    return click.option(
+        "-m",
+        "--metadata",
+        metavar="KEY=VALUE",
+        type=name_value,
+        multiple=True,
+        callback=as_map,
+        help="Only sandboxes with this metadata. Repeatable.",
+    )(command)
+
+
+def within_option(command: Command) -> Command:
+    """`--within`."""
+    return click.option(
+        "--within",
+        metavar="TIME",
+        type=duration,
+        help="Wait no longer for a provider's answer than this (20s).",
+    )(command)
+
+
 def _split_names(
     _ctx: click.Context, _param: click.Parameter, written: tuple[str, ...]
 ) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ import anyio
 
 from sandbook.api import EchoState, ExecRequest, PtyRequest, Sandbox, Shell
 from sandbook.cli import _tty
+from sandbook.cli._joining import open_live
 from sandbook.cli._opening import Calling, here
-from sandbook.cli._shell import open_live
 from sandbook.cli._terminal import converse
 from sandbook.cli._words import warn
 from sandbook.errors import SandbookError, SandboxLost

@@ -112,20 +112,34 @@ class Sandboxes:
             metadata = reuse.wanted(chosen)
             live = None
             if metadata:
-                live = await self._find(planned, chosen, metadata)
-            if metadata and live is None:
-                reuse.refuse_missing(chosen, metadata)
+                live = await self._reuse(planned, chosen, metadata, audience)
             live = live or await self._make(planned, chosen)
             live.stays = bool(metadata)
             await self._equip(live, audience)
             return live
 
-    async def _find(
-        self, planned: PlannedSandbox, options: Arguments, metadata: Mapping[str, str]
+    async def _reuse(
+        self,
+        planned: PlannedSandbox,
+        options: Arguments,
+        metadata: Mapping[str, str],
+        audience: Audience | None,
     ) -> Live | None:
-        found = await reuse.find_newest(
+        """The newest that fits; None = make one, and say who may have had it."""
+        search = await reuse.find_newest(
             self._context.installation, planned.selection.candidates, metadata
         )
+        live = await self._join(planned, options, search.newest)
+        if live is None:
+            reuse.refuse_missing(options, metadata, search)
+            if audience is not None:
+                for doubt in search.doubts():
+                    audience.note(f"{doubt}; a new one is made")
+        return live
+
+    async def _join(
+        self, planned: PlannedSandbox, options: Arguments, found: reuse.Found | None
+    ) -> Live | None:
         if found is None:
             return None
         try:
