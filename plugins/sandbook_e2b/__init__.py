@@ -30,7 +30,8 @@ _NATIVE = frozenset(
 )
 
 # E2B's own commands end at a login shell's word, lose what is printed while nobody
-# listens, and leave children behind: our driver does it.
+# listens, and leave children behind; its own watches tell changes of rights, tell a
+# move as two things, and do not say when something was missed: our driver does it.
 _EMULATED = frozenset(
     {
         "exec",
@@ -42,6 +43,8 @@ _EMULATED = frozenset(
         "pty",
         "pty.attach",
         "pty.replay",
+        "watch",
+        "watch.recursive",
     }
 )
 

@@ -37,6 +37,7 @@ from sandbook.drivers import (
     must_listen,
     open_pty,
     start,
+    watching,
 )
 from sandbook.errors import (
     ProviderError,
@@ -71,8 +72,8 @@ class E2BSandbox:
         self._made = made
         self._sandbox_url = sandbox_url
         self._workdir = workdir
-        self._link = Link(self)
-        self.files = DriverFiles(self._link)
+        self.link = Link(self)
+        self.files = DriverFiles(self.link)
 
     def __repr__(self) -> str:
         return f"<E2BSandbox {self._made.sandbox_id}>"
@@ -81,7 +82,7 @@ class E2BSandbox:
         """Learn what it is, and start the driver."""
         self._record = self._read(await self._told("attach"))
         self.ref = self._record.ref
-        channel = await self._link.channel()
+        channel = await self.link.channel()
         self.home = channel.home
 
     def _read(self, told: Told) -> records.Record:
@@ -100,11 +101,11 @@ class E2BSandbox:
 
     async def start(self, request: ExecRequest) -> Process:
         """Start a program, or return the one that has this key."""
-        return await start(self._link, request)
+        return await start(self.link, request)
 
     async def find(self, key: str) -> Process | None:
         """The program with this key, running or ended."""
-        return await find(self._link, key)
+        return await find(self.link, key)
 
     async def code(self, request: CodeContext) -> Code:
         """Not yet."""
@@ -112,23 +113,23 @@ class E2BSandbox:
 
     async def pty(self, request: PtyRequest) -> Pty:
         """Start a program in a terminal, or return the one that has this key."""
-        return await open_pty(self._link, request)
+        return await open_pty(self.link, request)
 
     async def attach_pty(self, id: str) -> Pty:
         """The terminal with this id, with what it showed before."""
-        return await join_pty(self._link, id)
+        return await join_pty(self.link, id)
 
     async def find_pty(self, pid: int) -> Pty | None:
         """The terminal whose program `ps` shows with this pid."""
-        return await find_pty(self._link, pid)
+        return await find_pty(self.link, pid)
 
     def watch(self, request: WatchRequest) -> AbstractAsyncContextManager[Watch]:
-        """Not yet."""
-        self._refuse("watch", f"watch {request.path!r}")
+        """Watch from the moment the block is entered until it is left."""
+        return watching(self.link, request)
 
     async def port(self, number: int) -> PortUrl:
         """Where this port is reached from here; a closed one is refused."""
-        await must_listen(self._link, number)
+        await must_listen(self.link, number)
         return place(self._made, number, sandbox_url=self._sandbox_url)
 
     async def extend(self, lifetime: float) -> datetime | None:
@@ -151,7 +152,7 @@ class E2BSandbox:
 
         Its driver ends before: who hears of nothing would hold it.
         """
-        await self._link.aclose()
+        await self.link.aclose()
         # Not cut in the middle: nobody would know whether it is paused.
         with anyio.CancelScope(shield=True):
             try:
@@ -182,7 +183,7 @@ class E2BSandbox:
 
     async def aclose(self) -> None:
         """Let the driver end; the sandbox and its commands live on."""
-        await self._link.aclose()
+        await self.link.aclose()
 
     # What the driver's clients need of us.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import anyio
 import pytest
 from e2b import AsyncSandbox
 
@@ -16,11 +17,19 @@ from tests.sandbook_e2b.conftest import Away
 from tests.servers.conftest import E2B_KEY
 
 
-async def _out(box: Sandbox, text: str, *, key: str) -> str:
+async def out(box: Sandbox, text: str, *, key: str) -> str:
+    """What a text for a shell prints."""
     process = await box.start(ExecRequest(program=Shell(text=text), key=key))
     result = await process.wait()
     assert result.code == 0, result
     return result.stdout.data().decode()
+
+
+async def _known(away: Away, box: Sandbox) -> AsyncSandbox:
+    """The sandbox as the SDK knows it."""
+    return await AsyncSandbox.connect(
+        box.ref.id, api_key=E2B_KEY, api_url=away.server.url
+    )
 
 
 def test_whoever_uses_a_paused_sandbox_is_told_that_and_wakes_nothing(
@@ -28,14 +37,14 @@ def test_whoever_uses_a_paused_sandbox_is_told_that_and_wakes_nothing(
 ) -> None:
     async def told() -> None:
         async with away.box() as box:
-            assert await _out(box, "echo here", key="before") == "here\n"
+            assert await out(box, "echo here", key="before") == "here\n"
             await box.pause()
             with pytest.raises(SpecRejected, match="is paused"):
                 await box.files.read("anything")
             assert (await box.info()).state == "paused"
             await box.pause()  # once more is no failure
             again = await away.provider().attach(box.ref, resume_paused=True)
-            assert await _out(again, "echo there", key="after") == "there\n"
+            assert await out(again, "echo there", key="after") == "there\n"
             await again.aclose()
 
     away.run(told)
@@ -56,7 +65,13 @@ def test_a_paused_sandbox_that_was_destroyed_is_lost(away: Away) -> None:
 def test_a_sandbox_that_goes_on_lives_as_long_as_at_first(away: Away) -> None:
     async def lives() -> None:
         async with away.box(SandboxSpec(lifetime=700.0)) as box:
+            made = await _known(away, box)
+            await made.set_timeout(8)
             await box.pause()
+            before = (await box.info()).expires_at
+            assert before is not None
+            assert before < datetime.now(UTC) + timedelta(seconds=9)
+            await anyio.sleep((before - datetime.now(UTC)).total_seconds() + 0.5)
             again = await away.provider().attach(box.ref, resume_paused=True)
             end = (await again.info()).expires_at
             assert end is not None
@@ -70,7 +85,7 @@ def test_a_copy_knows_no_command_of_the_sandbox_it_is_made_of(away: Away) -> Non
     async def knows_none() -> None:
         provider = away.provider()
         async with away.box(SandboxSpec(workdir="work")) as box:
-            await _out(box, "echo 1 >file", key="known")
+            await out(box, "echo 1 >file", key="known")
             snapshot = await box.snapshot("A copy, by NAME")
             assert snapshot.kind == "memory"
             assert await box.find("known") is not None
@@ -78,7 +93,7 @@ def test_a_copy_knows_no_command_of_the_sandbox_it_is_made_of(away: Away) -> Non
                 spec = SandboxSpec(template=snapshot)
                 async with away.box(spec) as copy:
                     assert await copy.find("known") is None
-                    assert await _out(copy, "cat work/file", key="known") == "1\n"
+                    assert await out(copy, "cat work/file", key="known") == "1\n"
                     assert await copy.find("known") is not None
             finally:
                 await provider.delete_snapshot(snapshot)
@@ -121,9 +136,7 @@ def test_what_a_sandbox_uses_is_measured(away: Away) -> None:
 def test_a_port_has_a_host_of_its_own_where_the_service_gives_one(away: Away) -> None:
     async def own() -> None:
         async with away.box() as box:
-            made = await AsyncSandbox.connect(
-                box.ref.id, api_key=E2B_KEY, api_url=away.server.url
-            )
+            made = await _known(away, box)
             found = ports.place(made, 8080, sandbox_url=None)
             assert found.url == f"https://8080-{box.ref.id}.e2b.app"
             assert found.headers == {}
@@ -151,11 +164,11 @@ def test_asking_for_a_port_makes_no_connection_to_it(away: Away) -> None:
             request = ExecRequest(program=("python3", "-c", serve), key="serve")
             process = await box.start(replace(request, background=True))
             await process.detach()
-            await _out(box, "until test -e up; do sleep 0.1; done", key="up")
+            await out(box, "until test -e up; do sleep 0.1; done", key="up")
             for _ in range(3):
                 await box.port(8091)
             fetch = "curl -s http://127.0.0.1:8091/ || wget -qO- http://127.0.0.1:8091/"
-            assert await _out(box, fetch, key="fetch") == "once"
+            assert await out(box, fetch, key="fetch") == "once"
             assert (await process.wait()).code == 0
 
     away.run(asked)

@@ -21,6 +21,7 @@ from sandbook.drivers.payload import command
 from sandbook.drivers.ports import must_listen
 from sandbook.drivers.process import DriverProcess, find, start
 from sandbook.drivers.pty import DriverPty, find_pty, join_pty, open_pty
+from sandbook.drivers.watching import DriverWatch, watching
 
 __all__ = [
     "Channel",
@@ -29,6 +30,7 @@ __all__ = [
     "DriverProcess",
     "DriverPty",
     "DriverRefused",
+    "DriverWatch",
     "Host",
     "Link",
     "Transport",
@@ -39,4 +41,5 @@ __all__ = [
     "must_listen",
     "open_pty",
     "start",
+    "watching",
 ]

@@ -18,6 +18,12 @@ _NAMES = (
     "commands",
     "entries",
     "ports",
+    "inotify",
+    "known",
+    "watched",
+    "looking",
+    "sources",
+    "watcher",
     "agent",
 )
 """In the order in which they import each other."""

@@ -18,7 +18,7 @@ import stat
 import time
 from typing import Any
 
-from sandbook.drivers.inside import commands, entries, ports
+from sandbook.drivers.inside import commands, entries, ports, watcher
 from sandbook.drivers.inside.wire import Line, Message
 
 MARK = b"sandbook-driver-1 "
@@ -114,6 +114,8 @@ class Agent:
             commands.find_pty(self.place, message, line)
         elif what == "listens":
             ports.listens(message, line)
+        elif what == "watch":
+            watcher.watch(self.paths, self.place.root, message, line)
         elif what in _COMMANDS:
             commands.speak(self.place, message, line)
         else:
