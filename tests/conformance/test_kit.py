@@ -43,6 +43,14 @@ def test_a_test_is_named_after_its_rule() -> None:
     assert "test_c31_a_program_that_interrupts_itself_gives_130" in tests
 
 
+def test_a_provider_that_is_not_whole_is_checked_by_groups() -> None:
+    tests: dict[str, object] = {}
+    conformance.install(tests, provider=BARE, groups="AK")
+    assert {name[len("test_")] for name in tests} == {"a", "k"}
+    with pytest.raises(ValueError, match="'Z'"):
+        conformance.install({}, provider=BARE, groups="AZ")
+
+
 def test_every_check_of_the_list_is_there() -> None:
     there = {one.number.rstrip("bcdefgh") for one in CHECKS.values()}
     ranges = {"A": (1, 8), "B": (9, 21), "C": (22, 38), "D": (39, 53), "E": (54, 64)}

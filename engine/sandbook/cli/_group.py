@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "Run runbooks.",
         "check": "Say what is wrong with runbooks; nothing runs.",
         "init": "Write a new runbook to begin with.",
+        "new": "Begin a package that extends Sandbook.",
         "plan": "Say what would run, and where; nothing runs.",
         "explain": "Explain the code of a problem, or a runbook.",
         "fmt": "Rewrite runbooks in their canonical form.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from sandbook.api import Capabilities, Capability, Isolation, isolation_at_least
@@ -44,6 +45,11 @@ class Check:
     probe: bool = False
 
     @property
+    def group(self) -> str:
+        """The letter of what it is about."""
+        return self.number[0]
+
+    @property
     def id(self) -> str:
         """How it is called in tests and deviations, as `c31_a_program_that_…`."""
         return f"{self.number.lower()}_{self.name}"
@@ -61,6 +67,24 @@ class Check:
             return f"isolation {have.isolation} promises nothing here"
         return None
 
+
+GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "A": "registration",
+        "B": "life of a sandbox",
+        "C": "commands",
+        "D": "streams",
+        "E": "endings",
+        "F": "files",
+        "G": "code",
+        "H": "terminals",
+        "I": "watches, ports, pauses, snapshots",
+        "K": "keys",
+        "L": "planted links",
+        "W": "walls",
+    }
+)
+"""What the checks of a letter are about."""
 
 CHECKS: dict[str, Check] = {}
 """Every check by id."""
@@ -106,6 +130,8 @@ def check(  # noqa: PLR0913 - the fields of a check, all by keyword
         )
         if any(other.number == number for other in CHECKS.values()):
             raise ValueError(f"check {number!r} is there twice")
+        if made.group not in GROUPS:
+            raise ValueError(f"check {number!r} belongs to no group")
         CHECKS[made.id] = made
         return body
 

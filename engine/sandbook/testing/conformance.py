@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,12 +12,21 @@ import pytest
 
 from sandbook.api import JSON, Settings
 from sandbook.testing import checks
-from sandbook.testing._check import CHECKS, Check, in_order
+from sandbook.testing._check import CHECKS, GROUPS, Check, in_order
 from sandbook.testing._perform import Outcome, judge
 from sandbook.testing._report import Entry, read_reports, store
 from sandbook.testing._subject import Options, Sdk, Subject
 
-__all__ = ["Options", "Sdk", "Undeclared", "checks", "install", "report"]
+__all__ = [
+    "CHECKS",
+    "GROUPS",
+    "Options",
+    "Sdk",
+    "Undeclared",
+    "checks",
+    "install",
+    "report",
+]
 
 MakeSettings: TypeAlias = Callable[[Path], Settings]
 
@@ -35,6 +44,7 @@ def install(  # noqa: PLR0913 - what an author may say, all by keyword
     environ: Mapping[str, str] | None = None,
     options: Options | None = None,
     deviations: Mapping[str, str] | None = None,
+    groups: str = "".join(GROUPS),
     results: Path | None = None,
 ) -> None:
     """Add a test per check to `namespace`, which is the module's `globals()`.
@@ -49,22 +59,30 @@ def install(  # noqa: PLR0913 - what an author may say, all by keyword
         options: What the kit cannot find out by itself.
         deviations: Number of a check ("C31") to the reason why this provider does
             not pass it. Such a check must fail, else the deviation is out of date.
+        groups: Letters of the groups whose checks are added, for a provider that is
+            not whole yet; all of them when left out.
         results: A folder that gets one file per check, for `report`.
     """
     reasons = dict(deviations or {})
     numbers = {check.number for check in CHECKS.values()}
     if unknown := sorted(set(reasons) - numbers):
         raise ValueError(f"deviations from checks that are not there: {unknown}")
+    if strange := sorted(set(groups) - set(GROUPS)):
+        raise ValueError(f"groups that are not there: {strange}")
     make = settings or functools.partial(_settings, values or {}, environ or {})
 
     def subject(folder: Path) -> Subject:
         made = make(folder)
         return Subject(provider=provider, settings=made, options=options or Options())
 
-    for check in in_order():
+    for check in _of_groups(groups):
         reason = reasons.get(check.number)
         test = _test(check, subject, deviation=reason, results=results)
         namespace[f"test_{check.id}"] = test
+
+
+def _of_groups(groups: str) -> Iterable[Check]:
+    return (check for check in in_order() if check.group in groups)
 
 
 def report(results: Path, markdown: Path) -> None:

@@ -86,7 +86,7 @@ async def a_missing_credential_is_named_without_asking_anybody(kit: Kit) -> None
     assert float(str(told["seconds"])) < 1.0
 
 
-@check("A05b")
+@check("A05b", needs=["exec"])
 async def preflight_says_ready_where_sandboxes_can_be_made(kit: Kit) -> None:
     told = await kit.provider.preflight(live=True)
     assert told.state == "ready", f"{told.state}: {told.message}; {told.remedy}"
