@@ -34,6 +34,7 @@ from sandbook.errors import (
 )
 from sandbook_e2b import INFO, LONGEST, records
 from sandbook_e2b.failures import translate
+from sandbook_e2b.leaving import leave_in_peace
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
@@ -235,6 +236,7 @@ class E2BProvider:
                 ),
             }
             client = E2B(**{k: v for k, v in told.items() if v is not None})
+            leave_in_peace()
             self._made = client.AsyncSandbox
         return self._made
 

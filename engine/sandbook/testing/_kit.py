@@ -188,7 +188,8 @@ class Kit:
         async with self.other_process(operation, **arguments) as process:
             output, errors = await process.communicate()
         if process.returncode:
-            raise AssertionError(f"the other process: {errors.decode()[-2000:]}")
+            told = errors.decode()[-2000:]
+            raise AssertionError(f"the other process ({process.returncode}): {told}")
         answer: dict[str, JSON] = json.loads(output.decode().splitlines()[-1])
         return answer
 
