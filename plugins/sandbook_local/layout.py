@@ -7,14 +7,16 @@ environment that comes first on `PATH`.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from sandbook.api import SandboxSpec
+from sandbook_local import kernel_packages
 from sandbook_local.inside.code import packages
 from sandbook_local.inside.plan import CODE
 
@@ -87,14 +89,20 @@ def environment(spec: SandboxSpec) -> dict[str, str]:
     return env | dict(spec.env)
 
 
-def read_only() -> tuple[Rows, Rows]:
-    """The binds (source, target) and the links (text, path) of the system."""
+def read_only(kernel: Mapping[str, str]) -> tuple[Rows, Rows]:
+    """The binds (source, target) and the links (text, path) of the system.
+
+    `kernel` are the packages of a Python kernel, name to path.
+    """
     binds, links = map(list, _system())
     for place in interpreter_folders():
         if not _is_shown(place, binds):
             binds.append([place, place])
     binds.append([str(Path(__file__).parent / "inside"), CODE])
-    binds += _hidden_packages(binds)
+    hidden = _hidden_packages(kernel, binds)
+    binds += [
+        [path, f"{packages.EXTRA_FOLDER}/{name}"] for name, path in hidden.items()
+    ]
     return binds, links
 
 
@@ -104,16 +112,20 @@ def interpreter_folders() -> list[str]:
     return sorted(places | {os.path.realpath(place) for place in places})
 
 
-def files(*, resolver: bool) -> Rows:
-    """The synthetic files of `/etc`: path and text."""
+def files(kernel: Mapping[str, str], binds: Rows, *, resolver: bool) -> Rows:
+    """The synthetic files: path and text."""
     rows = [list(row) for row in _FILES if resolver or row[0] != _RESOLVER]
-    return [*rows, [packages.PATH_FILE, "\n".join(package_folders())]]
+    moved = {
+        name: f"{packages.EXTRA_FOLDER}/{name}"
+        for name in _hidden_packages(kernel, binds)
+    }
+    return [*rows, [packages.LINKS_FILE, json.dumps({**kernel, **moved})]]
 
 
 def has_kernel() -> bool:
     """Whether the packages of a Python kernel are installed; none is loaded."""
     path = package_folders()
-    return all(packages.find(name, path) is not None for name in packages.ROOTS)
+    return all(kernel_packages.find(name, path) for name in kernel_packages.ROOTS)
 
 
 def resolver() -> Rows:
@@ -151,25 +163,18 @@ def package_folders() -> list[str]:
     return [place for place in sys.path if place.endswith("-packages")]
 
 
-def _hidden_packages(binds: Rows) -> Rows:
-    """A kernel's packages that no shown folder holds: those in a user's own folder."""
-    hidden = [p for p in package_folders() if not _is_shown(os.path.realpath(p), binds)]
-    if not hidden:
-        return []
-    return [
-        [path, f"{packages.EXTRA_FOLDER}/{name}"]
-        for name, path in kernel_entries().items()
-        if any(path.startswith(f"{folder}/") for folder in hidden)
+def _hidden_packages(kernel: Mapping[str, str], binds: Rows) -> Mapping[str, str]:
+    """Those that no shown folder holds: they are in a user's own folder."""
+    folders = [
+        place
+        for place in package_folders()
+        if not _is_shown(os.path.realpath(place), binds)
     ]
-
-
-@cache
-def kernel_entries() -> dict[str, str]:
-    """What a kernel's packages have at their top; nothing where one is missing."""
-    try:
-        return packages.entries(package_folders())
-    except packages.Missing:
-        return {}
+    return {
+        name: path
+        for name, path in kernel.items()
+        if any(path.startswith(f"{folder}/") for folder in folders)
+    }
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from sandbook.api import JSON, SandboxSpec, Settings, isolation_at_least
 from sandbook.errors import SpecRejected, Unsupported
-from sandbook_local import INFO, layout
+from sandbook_local import INFO, kernel_packages, layout
 from sandbook_local.cgroups import enforceable
 from sandbook_local.inside.frames import Message
 
@@ -31,7 +31,9 @@ def compose(
     """
     _refuse(spec, settings)
     private_hosts = _private_hosts(settings)
-    binds, links = layout.read_only()
+    folders = layout.package_folders()
+    kernel = kernel_packages.known_entries(folders, settings.cache)
+    binds, links = layout.read_only(kernel)
     if spec.network == "host":
         binds += layout.resolver()
     home_links, home_files = layout.home()
@@ -44,7 +46,7 @@ def compose(
         **_uids(settings),
         "binds": binds,
         "links": links,
-        "files": layout.files(resolver=spec.network != "host"),
+        "files": layout.files(kernel, binds, resolver=spec.network != "host"),
         "home_links": home_links,
         "home_files": home_files,
         "home": layout.HOME,

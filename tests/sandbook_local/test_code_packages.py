@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbook_local import languages, layout
+from sandbook_local import kernel_packages, languages, layout
 from sandbook_local.inside.code import packages
 from tests.sandbook_local.cells import give, good, python
 from tests.sandbook_local.conftest import Create, run
@@ -17,18 +16,16 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the user's with all that a kernel needs, and something beside it."""
     folder = tmp_path / "site-packages"
     folder.mkdir()
-    for name, path in packages.entries(layout.package_folders()).items():
+    for name, path in kernel_packages.entries(layout.package_folders()).items():
         copy = shutil.copytree if Path(path).is_dir() else shutil.copy2
         copy(path, folder / name)
     (folder / "private_of_the_user.py").touch()
     monkeypatch.setattr(layout, "package_folders", lambda: [str(folder)])
-    layout.kernel_entries.cache_clear()
-    yield folder
-    layout.kernel_entries.cache_clear()
+    return folder
 
 
 async def test_a_kernel_s_packages_below_no_shown_folder_are_shown_and_no_others(
@@ -47,7 +44,7 @@ async def test_a_kernel_s_packages_below_no_shown_folder_are_shown_and_no_others
 
 
 def test_a_kernel_is_made_of_what_its_distributions_need_and_no_more() -> None:
-    found = packages.entries(layout.package_folders())
+    found = kernel_packages.entries(layout.package_folders())
     assert {"ipykernel", "jupyter_client", "zmq", "IPython", "tornado"} <= set(found)
     assert not {"sandbook", "anyio", "click", "pytest", "debugpy"} & set(found)
     assert all(Path(path).exists() for path in found.values())
@@ -59,5 +56,20 @@ def test_without_a_kernel_s_packages_there_is_no_python(
     assert "python" in languages.languages()
     monkeypatch.setattr(layout, "package_folders", lambda: [str(tmp_path)])
     assert "python" not in languages.languages()
-    with pytest.raises(packages.Missing, match=r"ipykernel|jupyter-client"):
-        packages.entries([str(tmp_path)])
+    with pytest.raises(kernel_packages.Missing, match=r"ipykernel|jupyter-client"):
+        kernel_packages.entries([str(tmp_path)])
+
+
+def test_what_a_kernel_is_made_of_is_looked_for_again_when_something_was_installed(
+    tmp_path: Path,
+) -> None:
+    mine, cache = tmp_path / "mine", tmp_path / "cache"
+    mine.mkdir()
+    folders = [*layout.package_folders(), str(mine)]
+    first = kernel_packages.known_entries(folders, cache)
+    assert first == kernel_packages.entries(folders)
+    remembered = cache / "local-kernel.json"
+    remembered.write_text(remembered.read_text().replace("ipykernel", "seen_again"))
+    assert "seen_again" in kernel_packages.known_entries(folders, cache)
+    (mine / "something.dist-info").mkdir()
+    assert kernel_packages.known_entries(folders, cache) == first

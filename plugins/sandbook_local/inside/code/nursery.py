@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def leave(warm: Callable[[], None]) -> _socket.socket:
     """Start the nursery as a child of this process; the way to it.
 
-    `warm` loads what kernels share with this process, and is called here, before.
+    `warm` loads what kernels share with this process, and is called here, before. No
+    garbage is looked for in it: there is next to none, and looking takes long.
     """
     warm()
-    gc.collect()
     gc.freeze()
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     parent = os.getpid()
