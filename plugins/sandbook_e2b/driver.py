@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PIECE = 512 << 10
 _PING = 15.0
+_PATIENCE = 60.0
 _END_TIMEOUT = 5.0
 
 
@@ -24,11 +25,19 @@ class DriverCommand:
     def __init__(self, made: AsyncSandbox, channel: Channel) -> None:
         self._made = made
         self._channel = channel
+        self._patience = made.connection_config.request_timeout or _PATIENCE
         self._handle: Any = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._broken: Exception | None = None
+        self._has_ended = False
 
     async def begin(self, *, workdir: str | None) -> None:
-        """Start the driver, and wait for its first word."""
+        """Start the driver, and wait for its first word.
+
+        Raises:
+            DriverRefused: It ended, or said nothing.
+            Exception: What the SDK raised, where the way to it broke.
+        """
         self._handle = await self._made.commands.run(
             command(),
             background=True,
@@ -49,6 +58,8 @@ class DriverCommand:
         except ChannelClosed as error:
             # What it complained may come behind the news of its end.
             await asyncio.wait(self._tasks[:1], timeout=_END_TIMEOUT)
+            if self._broken is not None and not self._has_ended:
+                raise self._broken from error
             raise DriverRefused(self._channel.noise) from error
         finally:
             if not self._channel.greeted:
@@ -57,16 +68,25 @@ class DriverCommand:
     async def _watch(self) -> None:
         """Hear of its end, in whichever way that comes."""
         try:
-            with suppress(Exception):  # whatever it was, the way is closed
-                await self._handle.wait()
+            await self._handle.wait()
+            self._has_ended = True
+        except Exception as error:  # noqa: BLE001 - whatever it was, the way is closed
+            # A program's exit code is an exception in the SDK.
+            self._has_ended = hasattr(error, "exit_code")
+            if not self._has_ended:
+                self._broken = error
         finally:
             self._channel.close()
 
     async def _ping(self) -> None:
-        with suppress(ChannelClosed):
+        """Say that we are here; a stream that stays silent has broken unheard."""
+        try:
             while True:
-                await asyncio.sleep(_PING)
-                await self._channel.ping()
+                await asyncio.sleep(min(_PING, self._patience))
+                await self._channel.ping(within=self._patience)
+        except ChannelClosed:
+            self._tasks[0].cancel()
+            await self._handle.disconnect()
 
     async def send(self, data: bytes) -> None:
         """Write to its stdin, in order."""
@@ -75,6 +95,7 @@ class DriverCommand:
                 piece = data[place : place + _PIECE]
                 await self._made.commands.send_stdin(self._handle.pid, piece)
         except Exception as error:
+            self._broken = error
             raise ChannelClosed from error
 
     async def aclose(self) -> None:

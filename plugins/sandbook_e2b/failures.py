@@ -85,9 +85,13 @@ _KINDS: dict[str, tuple[type[ProviderError], Sent, str]] = {
     "GitUpstreamException": (SpecRejected, "no", "set an upstream branch"),
 }
 
+_OWN_FAULT = 500
+"""The sandbox answered, and not what stands between it and us."""
+
 _STATUSES: dict[int, tuple[type[ProviderError], str]] = {
     400: (SpecRejected, "change what is named"),
     401: (AuthRejected, "check E2B_API_KEY"),
+    402: (PlanLimit, "see the plan and its limits in the dashboard of E2B"),
     403: (PlanLimit, "see the plan and its limits in the dashboard of E2B"),
     404: (SpecRejected, "name a template of this account (E2B_DEFAULT_TEMPLATE)"),
     409: (SpecRejected, "look at the sandbox: it is in another state"),
@@ -103,7 +107,7 @@ def translate(
         return error
     names = [kind.__name__ for kind in type(error).__mro__]
     if "RateLimitException" in names:
-        return _limited(error, operation)
+        return _limited(error, operation, ref)
     if "TransportError" in names or isinstance(error, OSError):
         return _unreached(error, names, operation, ref)
     if operation == "create" and names[0] == "TimeoutException":
@@ -137,12 +141,39 @@ def _made(
     return made
 
 
-def _limited(error: Exception, operation: str) -> ProviderError:
+def _limited(error: Exception, operation: str, ref: SandboxRef | None) -> ProviderError:
+    if operation not in _SERVICE:
+        return _lost(error, operation, ref, remedy="wait a little")
     if "concurrent" in str(error):
         remedy = "end sandboxes (`sandbook sandboxes`), or raise the plan's limit"
         return _made(AtCapacity, error, operation, None, sent="no", remedy=remedy)
-    remedy = "wait a little"
-    return _made(RateLimited, error, operation, None, sent="no", remedy=remedy)
+    made = _made(RateLimited, error, operation, None, sent="no", remedy="wait a little")
+    if isinstance(made, RateLimited):
+        made.after = _wait_asked_for(error)
+    return made
+
+
+def _wait_asked_for(error: Exception) -> float | None:
+    """Seconds that the service asked to wait.
+
+    The SDK does not hand the answer's headers on; the answer is still there in the
+    function that raised. Where a later SDK keeps it elsewhere, None is right, too.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        for value in trace.tb_frame.f_locals.values():
+            headers = getattr(value, "headers", None)
+            if getattr(value, "status_code", None) == 429 and headers is not None:  # noqa: PLR2004
+                told = str(headers.get("Retry-After", ""))
+                return float(told) if told.isdecimal() else None
+        trace = trace.tb_next
+    return None
+
+
+def _lost(
+    error: Exception, operation: str, ref: SandboxRef | None, *, remedy: str
+) -> ProviderError:
+    return _made(ConnectionLost, error, operation, ref, sent="maybe", remedy=remedy)
 
 
 def _unreached(
@@ -156,7 +187,7 @@ def _unreached(
     if operation in _SERVICE:
         sent: Sent = "no" if refused else "maybe"
         return _made(Unreachable, error, operation, ref, sent=sent, remedy=remedy)
-    return _made(ConnectionLost, error, operation, ref, sent="maybe", remedy=remedy)
+    return _lost(error, operation, ref, remedy=remedy)
 
 
 def _unknown(error: Exception, operation: str) -> ProviderError:
@@ -172,5 +203,7 @@ def _by_status(
         kind, remedy = _STATUSES[status]
         return _made(kind, error, operation, ref, sent="no", remedy=remedy)
     remedy = "try again; https://status.e2b.dev tells of outages"
+    if operation not in _SERVICE and status != _OWN_FAULT:
+        return _lost(error, operation, ref, remedy=remedy)
     sent: Sent = "no" if status in (502, 503) else "maybe"
     return _made(Busy, error, operation, ref, sent=sent, remedy=remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from sandbook.api import Sandbox, SandboxSpec, Settings
 from sandbook_e2b.provider import E2BProvider
+from tests.sandbook_e2b.calls import Cli, Warm, warmed
 from tests.servers.conftest import E2B_KEY, e2b_server
 from tests.servers.running import RunningServer
 
@@ -62,3 +63,16 @@ class Away:
 def away(e2b_server: RunningServer, tmp_path: Path) -> Away:
     """E2B, as far as the SDK can tell."""
     return Away(e2b_server, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Generator[Warm]:
+    """The real command line, loaded once."""
+    with warmed() as ready:
+        yield ready
+
+
+@pytest.fixture
+def cli(warm: Warm, e2b_server: RunningServer, tmp_path: Path) -> Cli:
+    """Calls at E2B in a folder of their own."""
+    return Cli(warm, e2b_server, tmp_path)

@@ -25,6 +25,7 @@ class Server(Protocol):
 
     def open(self) -> AbstractAsyncContextManager[None]: ...
     async def clear(self) -> None: ...
+    def made(self) -> int: ...
     def state(self) -> Mapping[str, object]: ...
     async def refuse(self, seconds: float) -> None: ...
 
@@ -79,6 +80,20 @@ class RunningServer:
     def refuse(self, seconds: float) -> None:
         """Refuse connections for a while, from now on."""
         self._portal.start_task_soon(self._server.refuse, seconds)
+
+    def go_away(self) -> None:
+        """Refuse connections until `come_back`."""
+        assert self._server.listener is not None
+        self._portal.call(self._server.listener.refuse)
+
+    def come_back(self) -> None:
+        """Accept connections again."""
+        assert self._server.listener is not None
+        self._portal.call(self._server.listener.open)
+
+    def made(self) -> int:
+        """How many sandboxes there ever were, those that are gone included."""
+        return self._portal.call(self._server.made)
 
     def state(self) -> Mapping[str, object]:
         """What lives."""

@@ -103,6 +103,7 @@ class Channel:
         self._noise = ""
         self._greeting: dict[str, Any] | None = None
         self._greeted = anyio.Event()
+        self._heard = anyio.Event()
         self._waiting = bytearray()
         self._sending = anyio.Lock()
 
@@ -129,6 +130,7 @@ class Channel:
 
     def hear(self, text: str) -> None:
         """Take in what the driver printed."""
+        self._heard.set()
         self._received += text
         *lines, self._received = self._received.split("\n")
         for line in lines:
@@ -152,6 +154,7 @@ class Channel:
         """It is over; everybody who waits is told."""
         self.closed = True
         self._greeted.set()
+        self._heard.set()
         for question in self._asked.values():
             question.wake()
 
@@ -195,9 +198,19 @@ class Channel:
             question.is_over = True
             return answer
 
-    async def ping(self) -> None:
-        """Let the driver know that we are still here."""
+    async def ping(self, *, within: float) -> None:
+        """Let the driver know that we are still here, and hear the same of it.
+
+        Raises:
+            ChannelClosed: It was closed, or nothing was heard for `within` seconds.
+        """
+        self._heard = anyio.Event()
         await self.send({"id": 0})
+        with anyio.move_on_after(within) as limit:
+            await self._heard.wait()
+        if limit.cancelled_caught or self.closed:
+            self.close()
+            raise ChannelClosed
 
     async def send(self, message: Mapping[str, object]) -> None:
         """Send a line; those that wait meanwhile go together."""

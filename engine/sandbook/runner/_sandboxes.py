@@ -24,14 +24,17 @@ from sandbook.errors import (
     ProviderUnavailable,
     SandbookError,
     SandboxGone,
+    TeardownFailed,
 )
 from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import BookContext
 from sandbook.runner._interpreters import Interpreters, contexts_of
+from sandbook.runner._lasting import LastingSandbox
 from sandbook.runner._live import CannotStart, Live, facts, not_destroyed
 from sandbook.runner._packages import Audience, Packages, Place, install
+from sandbook.runner._reattach import Line
 from sandbook.runner._reservations import Reservations
 from sandbook.runner._spec import make_spec
 
@@ -150,7 +153,7 @@ class Sandboxes:
         spec = make_spec(self._context, planned, options, labels={})
         live = Live(
             name=planned.name,
-            sandbox=sandbox,
+            sandbox=self._lasting(found.provider, sandbox),
             provider=found.provider,
             reservation=await self._reservations.joined(found.info.ref),
             lifetime=spec.lifetime,
@@ -167,6 +170,14 @@ class Sandboxes:
         await self._beat(live)
         self._tasks.start_soon(self._keep_alive, live)
         return live
+
+    def _lasting(self, provider: Provider, sandbox: Sandbox) -> Sandbox:
+        """The sandbox as steps use it: over a connection that breaks and is mended."""
+
+        def note(text: str) -> None:
+            self._context.recorder.note("", text)
+
+        return LastingSandbox(Line(provider=provider, sandbox=sandbox, note=note))
 
     def _planned(self, name: str) -> PlannedSandbox:
         return self._context.plan.sandboxes[name]
@@ -229,7 +240,7 @@ class Sandboxes:
         sandbox = await self._send_create(provider, spec, reserved.key, reserved.id)
         live = Live(
             name=planned.name,
-            sandbox=sandbox,
+            sandbox=self._lasting(provider, sandbox),
             provider=provider,
             reservation=reserved.id,
             lifetime=spec.lifetime,
@@ -313,7 +324,12 @@ class Sandboxes:
         if live is None:
             return
         self.interpreters.forget(live.sandbox)
-        how = await self._destroy(live)
+        try:
+            how = await self._destroy(live)
+        except TeardownFailed:
+            # Nobody speaks for it any more, so that a reap need not wait for us.
+            await self._reservations.leave(live.reservation, keep_until=None)
+            raise
         live.ended = True
         await self._settle(live, how)
 

@@ -69,6 +69,10 @@ class E2BServer(Application):
         await self._snapshots.clear()
         await super().clear()
 
+    def made(self) -> int:
+        """How many sandboxes there ever were."""
+        return len(self._sandboxes.ever())
+
     def state(self) -> Mapping[str, object]:
         """The sandboxes, and what runs in them."""
         return {

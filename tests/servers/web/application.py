@@ -53,6 +53,10 @@ class Application:
         if self.listener is not None:
             await self.listener.open()
 
+    def made(self) -> int:
+        """How many sandboxes there ever were."""
+        return 0
+
     def state(self) -> Mapping[str, object]:
         """What lives."""
         return {}

@@ -69,6 +69,10 @@ class Agent:
 
     def _obey(self, message: Message) -> None:
         number = message.pop("id")
+        if number == 0:
+            # Whoever hears nothing for long would take us for dead.
+            _write(b'{"id": 0}\n')
+            return
         if "do" not in message:
             return
         if message["do"] == "close":
