@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import subprocess
-import sys
 
 from tests.cli.calls import Cli, bare_plugin
 
@@ -40,25 +37,6 @@ def test_a_provider_without_its_key_is_told_without_being_loaded(cli: Cli) -> No
     assert bare["remedy"] == "set BARE_KEY"
     set_ = cli("providers", "--json", env={"BARE_KEY": "k"}).rows("providers")
     assert next(row for row in set_ if row["name"] == "bare")["state"] == "broken"
-
-
-def test_providers_asks_no_plugin_for_more_than_its_description(cli: Cli) -> None:
-    script = (
-        "import sys\n"
-        "from sandbook.cli import main\n"
-        "main(['providers', '--json'])\n"
-        "sys.stderr.write('jsonschema ' * ('jsonschema' in sys.modules))\n"
-        "sys.stderr.write('e2b' * ('e2b' in sys.modules))\n"
-    )
-    done = subprocess.run(
-        (sys.executable, "-c", script),
-        capture_output=True,
-        env=cli.environ,
-        cwd=cli.folder,
-        check=True,
-    )
-    assert json.loads(done.stdout)["providers"]
-    assert b"e2b" not in done.stderr
 
 
 def test_broken_plugins_are_listed_with_the_reason(cli: Cli) -> None:

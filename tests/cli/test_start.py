@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import click
 import pytest
@@ -14,7 +15,11 @@ import pytest
 from sandbook.cli._group import COMMANDS
 from tests.cli.calls import COMMAND, Cli
 
+VENDORS = {"e2b", "e2b_code_interpreter", "connectrpc", "httpx", "pyqwest"}
+"""The SDKs, and what they bring along."""
+
 HEAVY = (
+    *VENDORS,
     "anyio",
     "asyncio",
     "jsonschema",
@@ -39,8 +44,8 @@ def test_the_help_lists_every_command(cli: Cli) -> None:
     assert [line.split()[0] for line in listed] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("argv", [("--help",), ("--version",), ("run", "--help")])
-def test_help_and_version_load_nothing_heavy(cli: Cli, argv: tuple[str, ...]) -> None:
+def _loaded(cli: Cli, *argv: str, **environ: str) -> list[str]:
+    """The modules that a call has imported at its end."""
     script = (
         "import json, sys\n"
         "from sandbook.cli import main\n"
@@ -50,13 +55,26 @@ def test_help_and_version_load_nothing_heavy(cli: Cli, argv: tuple[str, ...]) ->
     done = subprocess.run(
         (sys.executable, "-c", script),
         capture_output=True,
-        env=cli.environ,
+        env={**cli.environ, **environ},
         cwd=cli.folder,
         check=True,
     )
-    loaded = json.loads(done.stderr)
+    loaded: list[str] = json.loads(done.stderr)
+    return loaded
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("--version",), ("run", "--help")])
+def test_help_and_version_load_nothing_heavy(cli: Cli, argv: tuple[str, ...]) -> None:
+    loaded = _loaded(cli, *argv)
     assert "sandbook.cli._group" in loaded
     assert not [name for name in HEAVY if name in loaded]
+
+
+def test_providers_loads_the_provider_of_a_key_and_no_sdk_of_a_vendor(cli: Cli) -> None:
+    loaded = _loaded(cli, "providers", E2B_API_KEY="e2b_1")
+    assert "sandbook_e2b.provider" in loaded
+    assert find_spec("e2b") is not None
+    assert not {name.partition(".")[0] for name in loaded} & VENDORS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -50,6 +50,16 @@ def spoken_to(sandbox: Sandbox) -> None:
     assert deaf.kill()
 
 
+def spoken_to_in_order_and_left(sandbox: Sandbox) -> None:
+    handle = sandbox.commands.run("cat", background=True, stdin=True)
+    handle.disconnect()
+    joined = sandbox.commands.connect(handle.pid)
+    lines = (f"{number}\n".encode() for number in range(50))
+    sandbox.commands.stream_input(joined.pid, lines)
+    sandbox.commands.close_stdin(joined.pid)
+    assert joined.wait().stdout == "".join(f"{number}\n" for number in range(50))
+
+
 async def spoken_to_in_order(sandbox: AsyncSandbox) -> None:
     handle = await sandbox.commands.run("cat", background=True, stdin=True)
     async with sandbox.commands.stream_input(handle.pid) as pen:
@@ -94,6 +104,14 @@ async def heard_by_two(sandbox: AsyncSandbox) -> None:
     assert (await other.wait()).stdout == "hello\n"
 
 
+async def killed_by_its_pid(sandbox: AsyncSandbox) -> None:
+    handle = await sandbox.commands.run("sleep 300; true", background=True)
+    assert await sandbox.commands.kill(handle.pid)
+    with raises(CommandExitException):
+        await handle.wait()
+    assert not await sandbox.commands.kill(handle.pid)
+
+
 def killed_with_its_sandbox() -> None:
     sandbox = Sandbox.create(timeout=60)
     handle = sandbox.commands.run("sleep 300; true", background=True)
@@ -108,10 +126,12 @@ async def main() -> None:
     sandbox = Sandbox.create(timeout=120)
     listed_and_killed(sandbox)
     spoken_to(sandbox)
+    spoken_to_in_order_and_left(sandbox)
     same = await AsyncSandbox.connect(sandbox.sandbox_id)
     await spoken_to_in_order(same)
     await left_and_joined(same)
     await heard_by_two(same)
+    await killed_by_its_pid(same)
     killed_with_its_sandbox()
     assert await same.kill()
 

@@ -43,7 +43,17 @@ def apart(sandbox: Sandbox) -> None:
         sandbox.run_code("x", language="python", context=made)  # pyright: ignore[reportCallIssue]  # it is refused
 
 
-async def restarted_and_removed(sandbox: AsyncSandbox) -> None:
+def restarted_and_removed(sandbox: Sandbox) -> None:
+    made = sandbox.create_code_context()
+    sandbox.run_code("x = 1", context=made)
+    sandbox.restart_code_context(made.id)
+    assert sandbox.run_code("'x' in globals()", context=made).text == "False"
+    sandbox.remove_code_context(made)
+    with raises(NotFoundException):
+        sandbox.run_code("x", context=made)
+
+
+async def restarted_and_removed_async(sandbox: AsyncSandbox) -> None:
     made = await sandbox.create_code_context()
     assert made.cwd == "/home/user"
     await sandbox.run_code("x = 1", context=made)
@@ -65,9 +75,10 @@ async def restarted_and_removed(sandbox: AsyncSandbox) -> None:
 async def main() -> None:
     sandbox = Sandbox.create(timeout=120)
     apart(sandbox)
+    restarted_and_removed(sandbox)
     # The SDK's types forget which class was asked.
     same: AsyncSandbox = await AsyncSandbox.connect(sandbox.sandbox_id)  # pyright: ignore[reportAssignmentType]
-    await restarted_and_removed(same)
+    await restarted_and_removed_async(same)
     assert await same.kill()
 
 

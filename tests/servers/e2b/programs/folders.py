@@ -73,6 +73,22 @@ def listed(sandbox: Sandbox) -> None:
         sandbox.files.list("tree", depth=0)
 
 
+def removed(sandbox: Sandbox) -> None:
+    sandbox.files.write("gone/soon", "x")
+    assert sandbox.files.rename("gone/soon", "gone/now").name == "now"
+    sandbox.files.remove("gone")
+    assert not sandbox.files.exists("gone")
+    sandbox.files.remove("gone")
+
+
+async def made_and_described(sandbox: AsyncSandbox) -> None:
+    assert await sandbox.files.make_dir("made/below")
+    assert not await sandbox.files.make_dir("made")
+    assert (await sandbox.files.get_info("made")).type == FileType.DIR
+    found = await sandbox.files.list("made", depth=2)
+    assert [entry.name for entry in found] == ["below"]
+
+
 async def moved_and_removed(sandbox: AsyncSandbox) -> None:
     files = sandbox.files
     await files.write("old", "text")
@@ -93,7 +109,9 @@ async def main() -> None:
     sandbox = Sandbox.create(timeout=120)
     described(sandbox)
     listed(sandbox)
+    removed(sandbox)
     same = await AsyncSandbox.connect(sandbox.sandbox_id)
+    await made_and_described(same)
     await moved_and_removed(same)
     assert await same.kill()
 

@@ -155,6 +155,25 @@ def without_internet() -> None:
     assert wide.kill()
 
 
+async def measured_and_shut() -> None:
+    sandbox = await AsyncSandbox.create(timeout=60)
+    metrics = await sandbox.get_metrics(start=datetime.now(UTC) - timedelta(minutes=5))
+    assert 0 < metrics[-1].mem_used < metrics[-1].mem_total
+    await sandbox.update_network({"deny_out": ["0.0.0.0/0"]})
+    network = (await sandbox.get_info()).network
+    assert network is not None
+    assert network.get("deny_out") == ["0.0.0.0/0"]
+    assert await sandbox.kill()
+
+
+def extended() -> None:
+    sandbox = Sandbox.create(timeout=60)
+    before = sandbox.get_info().end_at
+    sandbox.set_timeout(600)
+    assert sandbox.get_info().end_at > before + timedelta(minutes=5)
+    assert sandbox.kill()
+
+
 def main() -> None:
     made_and_found()
     listed()
@@ -162,6 +181,8 @@ def main() -> None:
     made_once()
     measured()
     without_internet()
+    extended()
+    asyncio.run(measured_and_shut())
     asyncio.run(ends_by_itself())
     asyncio.run(ends_with_its_block())
 

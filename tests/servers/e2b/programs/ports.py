@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import urllib.error
@@ -9,7 +10,7 @@ import urllib.request
 
 # The SDK leaves the kind of an IO open.
 # pyright: reportUnknownMemberType=false
-from e2b import Sandbox
+from e2b import AsyncSandbox, Sandbox, SandboxNetworkOpts
 
 from tests.servers.e2b.programs.expecting import until
 
@@ -29,7 +30,7 @@ HTTPServer(('127.0.0.1', 8080), Echo).serve_forever()
 """
 
 
-def post(sandbox: Sandbox, port: int, **headers: str) -> tuple[int, str]:
+def post(sandbox: Sandbox | AsyncSandbox, port: int, **headers: str) -> tuple[int, str]:
     """Ask as if the name were ours: it leads nowhere here, so its host is told."""
     request = urllib.request.Request(
         os.environ["E2B_SANDBOX_URL"] + "/some/path?a=b",
@@ -64,4 +65,16 @@ def main() -> None:
     assert private.kill()
 
 
+async def of_the_other_client() -> None:
+    network: SandboxNetworkOpts = {"allow_public_traffic": False}
+    sandbox = await AsyncSandbox.create(timeout=60, network=network)
+    assert sandbox.get_host(8080).startswith(f"8080-{sandbox.sandbox_id}.")
+    token = sandbox.traffic_access_token
+    assert token
+    assert post(sandbox, 8080)[0] == 403
+    assert post(sandbox, 8080, **{"e2b-traffic-access-token": token})[0] == 502
+    assert await sandbox.kill()
+
+
 main()
+asyncio.run(of_the_other_client())

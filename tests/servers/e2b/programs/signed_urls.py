@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.error
 import urllib.request
 
-from e2b import Sandbox
+from e2b import AsyncSandbox, Sandbox
 
 
 def fetch(url: str) -> bytes:
@@ -58,4 +59,14 @@ def main() -> None:
     second.kill()
 
 
+async def from_the_other_client() -> None:
+    sandbox = await AsyncSandbox.create(timeout=60)
+    await sandbox.files.write("a file", "of ours")
+    assert fetch(sandbox.download_url("a file")) == b"of ours"
+    send(sandbox.upload_url("sent", use_signature_expiration=60), b"from outside")
+    assert await sandbox.files.read("sent") == "from outside"
+    assert await sandbox.kill()
+
+
 main()
+asyncio.run(from_the_other_client())

@@ -61,6 +61,24 @@ def _all(sandbox: Sandbox) -> list[SnapshotInfo]:
     return found
 
 
+async def of_the_other_client() -> None:
+    sandbox = await AsyncSandbox.create(timeout=60)
+    await sandbox.files.write("note", "kept")
+    copy = await sandbox.create_snapshot()
+    pages = AsyncSandbox.list_snapshots(sandbox_id=sandbox.sandbox_id)
+    assert [one.snapshot_id for one in await pages.next_items()] == [copy.snapshot_id]
+    assert not pages.has_next
+    assert await sandbox.kill()
+    async with await AsyncSandbox.create(copy.snapshot_id, timeout=60) as other:
+        assert await other.files.read("note") == "kept"
+    assert await AsyncSandbox.delete_snapshot(copy.snapshot_id)
+
+
+def forked() -> None:
+    with Sandbox.create(timeout=60) as sandbox:
+        assert [type(fork) for fork in sandbox.fork()] == [SandboxException]
+
+
 async def of_none() -> None:
     sandbox = await AsyncSandbox.create(timeout=60)
     forks = await sandbox.fork(count=2)
@@ -74,4 +92,6 @@ async def of_none() -> None:
 
 
 copied()
+forked()
+asyncio.run(of_the_other_client())
 asyncio.run(of_none())

@@ -14,7 +14,7 @@ from e2b import (
     TimeoutException,
 )
 
-from tests.servers.e2b.programs.expecting import living, raises, until_async
+from tests.servers.e2b.programs.expecting import living, raises, until, until_async
 
 
 async def typed(sandbox: AsyncSandbox) -> None:
@@ -82,15 +82,31 @@ def synchronously(sandbox: Sandbox) -> None:
     shown = bytearray()
     reading = threading.Thread(target=lambda: pty.wait(on_pty=shown.extend))
     reading.start()
+    sandbox.pty.resize(pty.pid, PtySize(rows=20, cols=60))
+    sandbox.pty.stream_input(pty.pid, [b"stty ", b"size\n"])
+    until(lambda: b"20 60\r\n" in shown)
     sandbox.pty.send_stdin(pty.pid, b"echo $((6 * 7)); exit 0\n")
     reading.join(30)
     assert not reading.is_alive()
     assert b"42\r\n" in shown
 
 
+def left_and_killed(sandbox: Sandbox) -> None:
+    pty = sandbox.pty.create(PtySize(rows=24, cols=80), timeout=0)
+    pty.disconnect()
+    assert pty.pid in living(sandbox.sandbox_id)
+    joined = sandbox.pty.connect(pty.pid, timeout=0)
+    assert joined.pid == pty.pid
+    assert sandbox.pty.kill(pty.pid)
+    with raises(CommandExitException):
+        joined.wait()
+    assert not sandbox.pty.kill(pty.pid)
+
+
 async def main() -> None:
     sandbox = Sandbox.create(timeout=120)
     synchronously(sandbox)
+    left_and_killed(sandbox)
     same = await AsyncSandbox.connect(sandbox.sandbox_id)
     await typed(same)
     await left_and_joined(same)
