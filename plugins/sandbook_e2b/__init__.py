@@ -43,6 +43,11 @@ _EMULATED = frozenset(
         "pty",
         "pty.attach",
         "pty.replay",
+        "code.python",
+        "code.bash",
+        "code.javascript",
+        "code.rich",
+        "code.interrupt",
         "watch",
         "watch.recursive",
     }

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from e2b import AsyncSandbox
 
 _PIECE = 512 << 10
-_PING = 15.0
 _PATIENCE = 60.0
 _END_TIMEOUT = 5.0
 
@@ -81,9 +80,7 @@ class DriverCommand:
     async def _ping(self) -> None:
         """Say that we are here; a stream that stays silent has broken unheard."""
         try:
-            while True:
-                await asyncio.sleep(min(_PING, self._patience))
-                await self._channel.ping(within=self._patience)
+            await self._channel.keep(patience=self._patience)
         except ChannelClosed:
             self._tasks[0].cancel()
             await self._handle.disconnect()

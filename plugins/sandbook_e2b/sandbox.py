@@ -35,6 +35,7 @@ from sandbook.drivers import (
     find_pty,
     join_pty,
     must_listen,
+    open_code,
     open_pty,
     start,
     watching,
@@ -108,8 +109,8 @@ class E2BSandbox:
         return await find(self.link, key)
 
     async def code(self, request: CodeContext) -> Code:
-        """Not yet."""
-        self._refuse("code", f"run {request.language} cells")
+        """The variables of this language and name, which may be there already."""
+        return await open_code(self.link, request)
 
     async def pty(self, request: PtyRequest) -> Pty:
         """Start a program in a terminal, or return the one that has this key."""
@@ -266,13 +267,3 @@ class E2BSandbox:
                     yield piece
         except Exception as error:
             raise translate(error, "files.read", self.ref) from error
-
-    def _refuse(self, operation: str, what: str) -> NoReturn:
-        raise Unsupported(
-            f"sandboxes of E2B cannot {what} yet",
-            provider=INFO.name,
-            operation=operation,
-            ref=self.ref,
-            sent="no",
-            remedy="use another provider for this step",
-        )

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+import sandbook_local
 from sandbook import drivers
 
-_INSIDE = Path(drivers.__file__).parent / "inside"
-_FILES = sorted(_INSIDE.glob("*.py"))
+_DRIVERS = Path(drivers.__file__).parent
+_FILES = sorted(
+    file
+    for folder in ("inside", "programs")
+    for file in _DRIVERS.glob(f"{folder}/*.py")
+)
+_LOCAL = Path(sandbook_local.__file__).parent
 _LATER = {"removeprefix", "removesuffix", "bit_count", "waitstatus_to_exitcode"}
 
 
@@ -37,3 +43,10 @@ def test_the_driver_imports_the_standard_library_and_itself(file: Path) -> None:
     }
     others = {n for n in names if n.partition(".")[0] not in sys.stdlib_module_names}
     assert all(name.startswith("sandbook.drivers.inside") for name in others)
+
+
+def test_javascript_cells_are_run_alike_here_and_far_away() -> None:
+    """The local provider shows a sandbox its own folder only, so it has a copy."""
+    ours = _DRIVERS / "programs" / "javascript.js"
+    theirs = _LOCAL / "inside" / "code" / "javascript.js"
+    assert ours.read_bytes() == theirs.read_bytes()

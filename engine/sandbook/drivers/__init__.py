@@ -15,6 +15,7 @@ from sandbook.drivers.channel import (
     DriverRefused,
     Transport,
 )
+from sandbook.drivers.code import LANGUAGES, DriverCode, open_code
 from sandbook.drivers.files import DriverFiles
 from sandbook.drivers.link import Host, Link
 from sandbook.drivers.payload import command
@@ -24,8 +25,10 @@ from sandbook.drivers.pty import DriverPty, find_pty, join_pty, open_pty
 from sandbook.drivers.watching import DriverWatch, watching
 
 __all__ = [
+    "LANGUAGES",
     "Channel",
     "ChannelClosed",
+    "DriverCode",
     "DriverFiles",
     "DriverProcess",
     "DriverPty",
@@ -39,6 +42,7 @@ __all__ = [
     "find_pty",
     "join_pty",
     "must_listen",
+    "open_code",
     "open_pty",
     "start",
     "watching",

@@ -6,6 +6,7 @@ The provider moves the bytes (`Transport`); what they mean is decided here.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,8 @@ _SEND_TIMEOUT = 30.0
 _HELLO_TIMEOUT = 30.0
 _MARK = MARK.decode()
 _NOISE = 4096
+_PING = 15.0
+_PING_IN_CELLS = 3.0
 
 
 class ChannelClosed(Exception):  # noqa: N818 - a state; the provider says what it means
@@ -99,6 +102,7 @@ class Channel:
         self._transport: Transport | None = None
         self._asked: dict[int, Question] = {}
         self._count = 0
+        self._cells = 0
         self._received = ""
         self._noise = ""
         self._greeting: dict[str, Any] | None = None
@@ -181,12 +185,15 @@ class Channel:
         """
         self._count += 1
         number = self._count
+        in_cell = asked["do"] == "code"
+        self._cells += in_cell
         question = self._asked[number] = Question(self, number)
         try:
             await self.send({"id": number, **asked})
             yield question
         finally:
             del self._asked[number]
+            self._cells -= in_cell
             if not question.is_over and not self.closed:
                 with anyio.CancelScope(shield=True), suppress(ChannelClosed):
                     await self.send({"id": number, "do": "close"})
@@ -211,6 +218,20 @@ class Channel:
         if limit.cancelled_caught or self.closed:
             self.close()
             raise ChannelClosed
+
+    async def keep(self, *, patience: float) -> None:
+        """Ping now and then: often while a cell runs, which holds others up.
+
+        Raises:
+            ChannelClosed: It was closed, or nothing was heard for `patience` seconds.
+        """
+        pinged = time.monotonic()
+        while True:
+            await anyio.sleep(min(_PING_IN_CELLS, patience))
+            due = min(_PING_IN_CELLS if self._cells else _PING, patience)
+            if time.monotonic() - pinged >= due:
+                await self.ping(within=patience)
+                pinged = time.monotonic()
 
     async def send(self, message: Mapping[str, object]) -> None:
         """Send a line; those that wait meanwhile go together."""

@@ -18,12 +18,15 @@ import stat
 import time
 from typing import Any
 
-from sandbook.drivers.inside import commands, entries, ports, watcher
+from sandbook.drivers.inside import code, commands, entries, ports, watcher
 from sandbook.drivers.inside.wire import Line, Message
 
 MARK = b"sandbook-driver-1 "
-_SILENCE = 60.0
-_LOOK = 5.0
+SILENCE = 60.0
+SILENCE_IN_CELLS = 12.0
+"""Seconds: a cell whose client is gone holds others up."""
+
+_LOOK = 2.0
 _NOT_PASSED_ON = ("_", "SHLVL", "OLDPWD", "PWD")
 _COMMANDS = frozenset(
     ("wait", "output", "signal", "send", "end_input", "resize", "echo", "hang_up")
@@ -36,6 +39,7 @@ class Agent:
     def __init__(self, root: str, hello: Message) -> None:
         self.selector = selectors.DefaultSelector()
         self.asking: dict[int, Line] = {}
+        self.in_cells: set[int] = set()
         self.received = bytearray()
         self.heard = time.monotonic()
         self.home = os.path.expanduser("~")
@@ -47,7 +51,7 @@ class Agent:
 
     def run(self) -> None:
         """Pass lines on until the client has gone."""
-        while time.monotonic() - self.heard < _SILENCE:
+        while time.monotonic() - self.heard < self._patience():
             for key, _ in self.selector.select(_LOOK):
                 if key.data is None:
                     if not self._hear():
@@ -55,6 +59,9 @@ class Agent:
                 else:
                     self._pass_back(key.data)
             _reap()
+
+    def _patience(self) -> float:
+        return SILENCE_IN_CELLS if self.in_cells else SILENCE
 
     def _hear(self) -> bool:
         data = os.read(0, 1 << 20)
@@ -76,14 +83,19 @@ class Agent:
         if "do" not in message:
             return
         if message["do"] == "close":
+            if number in self.in_cells:
+                self._pass_on(number, {"what": "left"})
             self._close(number)
         elif number in self.asking:
-            try:
-                self.asking[number].send(message)
-            except OSError:
-                return
+            self._pass_on(number, message)
         else:
             self._ask(number, message)
+
+    def _pass_on(self, number: int, message: Message) -> None:
+        try:
+            self.asking[number].send(message)
+        except OSError:
+            return
 
     def _ask(self, number: int, message: Message) -> None:
         here, there = socket.socketpair()
@@ -91,6 +103,8 @@ class Agent:
             self._answer(here, Line(there), message)
         there.close()
         self.asking[number] = Line(here)
+        if message["do"] == "code":
+            self.in_cells.add(number)
         self.selector.register(here, selectors.EVENT_READ, number)
 
     def _answer(self, here: socket.socket, line: Line, message: Message) -> None:
@@ -120,6 +134,8 @@ class Agent:
             ports.listens(message, line)
         elif what == "watch":
             watcher.watch(self.paths, self.place.root, message, line)
+        elif what == "code":
+            code.code(self.place, message, line)
         elif what in _COMMANDS:
             commands.speak(self.place, message, line)
         else:
@@ -139,6 +155,7 @@ class Agent:
 
     def _close(self, number: int) -> None:
         line = self.asking.pop(number, None)
+        self.in_cells.discard(number)
         if line is not None:
             self.selector.unregister(line.sock)
             line.sock.close()

@@ -23,6 +23,10 @@ from sandbook.drivers.inside.spool import (
 )
 from sandbook.drivers.inside.wire import PIECE, Line, Message, dial, packed, relay
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _LONG = 96 << 10
 _PATIENCE = 30.0
 _LOOK = 0.01
@@ -114,7 +118,7 @@ def _claim(place: Place, asked: Message, folder: str) -> None:
         if not os.path.isdir(folder):
             raise
         return
-    _launch(folder)
+    detached(lambda ready: _keep(folder, ready))
 
 
 def _argv(asked: Message, env: dict[str, str], fresh: str, folder: str) -> list[str]:
@@ -136,13 +140,13 @@ def _argv(asked: Message, env: dict[str, str], fresh: str, folder: str) -> list[
     return [*argv, folder + "/script"]
 
 
-def _launch(folder: str) -> None:
-    """Fork the keeper, an orphan with nothing of ours open, and wait for its word."""
+def detached(be: Callable[[int], None]) -> None:
+    """Fork an orphan with nothing of ours open, and wait until it closes `ready`."""
     here, there = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            _become_keeper(folder, there)
+            _become(be, there)
         os._exit(0)
     os.close(there)
     os.wait()
@@ -150,7 +154,7 @@ def _launch(folder: str) -> None:
     os.close(here)
 
 
-def _become_keeper(folder: str, ready: int) -> None:
+def _become(be: Callable[[int], None], ready: int) -> None:
     try:
         nothing = os.open("/dev/null", os.O_RDWR)
         for number in (0, 1, 2):
@@ -160,7 +164,7 @@ def _become_keeper(folder: str, ready: int) -> None:
         os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        _keep(folder, ready)
+        be(ready)
     finally:
         os._exit(0)
 

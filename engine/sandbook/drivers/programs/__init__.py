@@ -1,0 +1,1 @@
+"""Programs of interpreters in a sandbox; they are sent there as text."""
