@@ -8,10 +8,8 @@ imports every plugin at once, and one that fails to import ends the caller.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TypeVar, cast
 
 import pluggy
@@ -25,6 +23,7 @@ from sandbook.api import (
     Settings,
     Verb,
 )
+from sandbook.distributions import EntryPoint, entry_points
 from sandbook.errors import NotInstalled, SandbookError, UsageError
 
 PROVIDER_GROUP = "sandbook.providers"
@@ -84,11 +83,11 @@ class Registry:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Registry:
         """Every installed plugin that the SANDBOOK_*_PLUGINS variables allow."""
-        found = importlib.metadata.entry_points()
+        found = entry_points((PROVIDER_GROUP, HOOK_GROUP))
         allowed = _Filter(environ)
         return cls(
-            providers=allowed(_plugins(found.select(group=PROVIDER_GROUP))),
-            hooks=allowed(_plugins(found.select(group=HOOK_GROUP))),
+            providers=allowed(_plugins(found, PROVIDER_GROUP)),
+            hooks=allowed(_plugins(found, HOOK_GROUP)),
             strict=environ.get("SANDBOOK_STRICT_PLUGINS", "") not in ("", "0"),
         )
 
@@ -294,14 +293,11 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
-def _plugins(points: Iterable[importlib.metadata.EntryPoint]) -> list[Plugin]:
+def _plugins(points: Iterable[EntryPoint], group: str) -> list[Plugin]:
     return [
-        Plugin(
-            name=point.name,
-            target=point.value,
-            distribution=point.dist.name if point.dist else "",
-        )
+        Plugin(name=point.name, target=point.value, distribution=point.distribution)
         for point in points
+        if point.group == group
     ]
 
 
@@ -341,6 +337,9 @@ def _install_command(info: ProviderInfo) -> str:
 
 
 def _unknown_provider(name: str, known: Iterable[str]) -> UsageError:
+    # Only a wrong name needs it.
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
     return UsageError(

@@ -6,14 +6,17 @@ until something is installed or removed where it was looked for.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import DistributionFinder, MetadataPathFinder, PathDistribution
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # It loads the parser of mail: only who looks through distributions pays for it.
+    from importlib.metadata import Distribution, PathDistribution
 
 ROOTS = ("ipykernel", "jupyter-client")
 
@@ -30,9 +33,9 @@ class Missing(Exception):  # noqa: N818 (becomes a refusal)
 def known_entries(path: Sequence[str], cache: Path) -> Mapping[str, str]:
     """As `entries`, if need be from `cache`; nothing where one is missing."""
     mark = _mark(path)
-    with suppress(OSError, ValueError):
-        remembered = json.loads((cache / _FILE).read_bytes())
-        if isinstance(remembered, dict) and remembered.get("mark") == mark:
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        remembered: Any = json.loads((cache / _FILE).read_bytes())
+        if remembered["mark"] == mark:
             return dict(remembered["entries"])
     try:
         found = entries(path)
@@ -51,8 +54,20 @@ def _mark(path: Sequence[str]) -> list[list[object]]:
     return [[str(place), place.stat().st_mtime_ns] for place in places]
 
 
+def is_installed(path: Sequence[str]) -> bool:
+    """Whether a kernel can be made of what is in these folders; nothing is read."""
+    found: set[str] = set()
+    for place in path:
+        with suppress(OSError):
+            names = os.listdir(place)  # noqa: PTH208 (an object for each takes time)
+            found |= {_plain(n.partition("-")[0]) for n in names if n.endswith("-info")}
+    return found.issuperset(ROOTS)
+
+
 def find(name: str, path: Sequence[str]) -> PathDistribution | None:
     """The distribution of this name in one of these folders; nothing is read."""
+    from importlib.metadata import DistributionFinder, MetadataPathFinder
+
     context = DistributionFinder.Context(name=name, path=list(path))
     return next(iter(MetadataPathFinder.find_distributions(context)), None)
 
@@ -79,7 +94,7 @@ def entries(path: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def requirements(dist: importlib.metadata.Distribution) -> list[str]:
+def requirements(dist: Distribution) -> list[str]:
     """The names of what it needs, whatever markers but those of extras say."""
     text = dist.read_text("METADATA")
     if text is None:
@@ -92,7 +107,7 @@ def requirements(dist: importlib.metadata.Distribution) -> list[str]:
     return [found[0] for line in wanted if (found := _NAME.match(line))]
 
 
-def _tops(dist: importlib.metadata.Distribution) -> Iterator[str]:
+def _tops(dist: Distribution) -> Iterator[str]:
     record = dist.read_text("RECORD")
     if record is None:
         named = dist.read_text("top_level.txt") or dist.name

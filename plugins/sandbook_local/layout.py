@@ -124,8 +124,7 @@ def files(kernel: Mapping[str, str], binds: Rows, *, resolver: bool) -> Rows:
 
 def has_kernel() -> bool:
     """Whether the packages of a Python kernel are installed; none is loaded."""
-    path = package_folders()
-    return all(kernel_packages.find(name, path) for name in kernel_packages.ROOTS)
+    return kernel_packages.is_installed(package_folders())
 
 
 def resolver() -> Rows:
