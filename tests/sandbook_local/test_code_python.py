@@ -426,6 +426,41 @@ async def test_what_the_user_installed_comes_first(sandbox: LocalSandbox) -> Non
     assert (await good(code, "import wcwidth; wcwidth.mine"))[0].main() == "1"
 
 
+async def test_what_only_others_need_of_a_kernel_comes_when_it_is_asked_for(
+    sandbox: LocalSandbox,
+) -> None:
+    code = await python(sandbox)
+    loaded = "import sys; 'jupyter_client.manager' in sys.modules"
+    assert (await good(code, loaded))[0].main() == "False"
+    client = "from ipykernel.kernelapp import IPKernelApp as App"
+    client += "; App.instance().blocking_class.__name__"
+    assert (await good(code, client))[0].main() == "'BlockingKernelClient'"
+    asked = (
+        "import jupyter_client as j; [j.__version__ > '', j.KernelManager.__module__]"
+    )
+    given, _ = await good(code, asked)
+    assert given.main() == "[True, 'jupyter_client.manager']"
+    assert (await good(code, loaded))[0].main() == "True"
+    everything = "from jupyter_client import *"
+    everything += "; [KernelManager is j.KernelManager, 'launcher' in dir(j)]"
+    assert (await good(code, everything))[0].main() == "[True, True]"
+    assert (await give(code, "j.no_such_thing")).failed is not None
+
+
+async def test_garbage_is_looked_for_in_cells(sandbox: LocalSandbox) -> None:
+    code = await python(sandbox)
+    text = """
+        import gc, weakref
+        class Ring: pass
+        ring = Ring(); ring.own = ring; seen = weakref.ref(ring); del ring
+        for _ in range(100_000): [[]]
+        kept = [[] for _ in range(100_000)]
+        [gc.isenabled(), seen()]
+    """
+    given, _ = await good(code, "\n".join(map(str.strip, text.splitlines())))
+    assert given.main() == "[True, None]"
+
+
 async def test_nothing_is_left_in_the_home(sandbox: LocalSandbox) -> None:
     before = await text_of(sandbox, "cd; find . | sort")
     await good(await python(sandbox), "x = 1")

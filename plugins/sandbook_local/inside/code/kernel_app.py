@@ -119,6 +119,14 @@ class App(IPKernelApp):
     """The kernel as a program that is told everything by whoever forked it."""
 
     kernel_class = Type(Kernel)
+    blocking_class = Type()
+
+    @default("blocking_class")
+    def _client(self) -> Any:
+        """Loaded with all that starts kernels, so not before somebody asks for it."""
+        from jupyter_client.blocking.client import BlockingKernelClient
+
+        return BlockingKernelClient
 
     @default("ipython_dir")
     def _own_folder(self) -> str:
@@ -127,6 +135,9 @@ class App(IPKernelApp):
 
     def parse_command_line(self, argv: object = None) -> None:
         """There is none, and to read that takes a fifth of the kernel's start."""
+
+    def load_config_file(self, *args: Any, **kwargs: Any) -> None:
+        """Nor one of this computer, whose settings are no business of a sandbox."""
 
     def init_connection_file(self) -> None:
         """Who connects knows where: no key is written anywhere."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbook_local.inside import frames, loop, processes
-from sandbook_local.inside.code import endings, nursery, packages
+from sandbook_local.inside.code import endings, late, nursery, packages
 from sandbook_local.inside.peer import Peer
 
 TYPE_CHECKING = False
@@ -63,8 +63,15 @@ def maker(lp: loop.Loop, place: Path) -> Make:
 
 
 def _warm() -> None:
-    from sandbook_local.inside.code import kernel_app
-
+    # It loads what starts and watches kernels elsewhere, an eighth of it all.
+    late.put_off("jupyter_client", "connect")
+    # Where pip comes in an archive, each of them would be looked for in it first.
+    path = sys.path[:]
+    sys.path[:] = [place for place in path if not place.endswith(".whl")]
+    try:
+        from sandbook_local.inside.code import kernel_app
+    finally:
+        sys.path[:] = path
     del kernel_app
 
 
