@@ -35,6 +35,7 @@ from sandbook.errors import (
 from sandbook_e2b import INFO, LONGEST, records
 from sandbook_e2b.failures import translate
 from sandbook_e2b.leaving import leave_in_peace
+from sandbook_e2b.loading import load_client
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
@@ -154,10 +155,11 @@ class E2BProvider:
     async def list(self, labels: Mapping[str, str]) -> AsyncIterator[SandboxInfo]:
         """Every sandbox that has all these labels, paused ones too."""
         self._refuse_setup()
+        sdk = self._sdk()
         from e2b import SandboxQuery  # the SDK is loaded on first use
 
         query = SandboxQuery(metadata=dict(labels)) if labels else None
-        paginator = self._sdk().list(query, limit=PAGE)
+        paginator = sdk.list(query, limit=PAGE)
         while paginator.has_next:
             try:
                 page = await paginator.next_items(retries=_RETRIES)
@@ -224,8 +226,6 @@ class E2BProvider:
     def _sdk(self) -> type[AsyncSandbox]:
         """The SDK's class, bound to this account and service."""
         if self._made is None:
-            from e2b import E2B  # loaded on first use only
-
             told: dict[str, Any] = {
                 "api_key": self._settings.environ["E2B_API_KEY"],
                 "domain": self._told("domain", "E2B_DOMAIN"),
@@ -235,7 +235,7 @@ class E2BProvider:
                     "request_timeout", _REQUEST_TIMEOUT
                 ),
             }
-            client = E2B(**{k: v for k, v in told.items() if v is not None})
+            client = load_client()(**{k: v for k, v in told.items() if v is not None})
             leave_in_peace()
             self._made = client.AsyncSandbox
         return self._made

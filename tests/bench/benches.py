@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from tests.bench._e2b import measure_at_once, measure_e2b
 from tests.bench._figures import Figure, Table
 from tests.bench._peers import NOTEBOOKS, install_peers
 from tests.bench._place import PROGRAMS, Place, Sample, interleave
@@ -243,4 +244,6 @@ BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "code": measure_code,
     "watch": measure_watch,
     "cells": measure_cells,
+    "e2b": measure_e2b,
+    "at-once": measure_at_once,
 }
