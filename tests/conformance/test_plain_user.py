@@ -51,7 +51,10 @@ def _interpreter() -> str:
     pytest.skip(f"{python!r} cannot be used by a plain user")
 
 
-@pytest.mark.parametrize("module", ["test_bare.py", "test_local.py"])
+@pytest.mark.parametrize(
+    "module",
+    ["test_local.py", pytest.param("test_bare.py", marks=pytest.mark.stress)],
+)
 def test_the_contract_holds_for_a_plain_user(module: str) -> None:
     python = _interpreter()
     # Not below pytest's own folder: that one is closed to others.

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sandbook.api import SandboxSpec, Settings
 from sandbook.errors import NotConfigured, Unsupported
 from sandbook_local.inside import bwrap
 from sandbook_local.provider import LocalProvider
+from tests.sandbook_local.again import GROUPS, run_again
 from tests.sandbook_local.conftest import LAUNCHER, until
 from tests.sandbook_local.plain import become, interpreter
 
@@ -26,26 +28,12 @@ pytestmark = [
     pytest.mark.skipif(LAUNCHER in os.environ, reason="this is the second time"),
 ]
 
-_HERE = Path(__file__).parent
-_PROJECT = _HERE.parent.parent
-_MODULES = (
-    "egress",
-    "code_bash",
-    "code_javascript",
-    "code_python",
-    "exec",
-    "files_sandbox",
-    "isolation",
-    "lifetime",
-    "limits_kept",
-    "orders",
-    "pause",
-    "ports",
-    "pty",
-    "snapshot",
-    "survival",
-    "watch",
-)
+_WITHOUT = {
+    *("connection", "code_packages", "files", "files_hostile", "files_trees", "trees"),
+    *("limits", "limits_cgroup", "proxy", "proxy_hosts", "probe"),
+    "../runner/test_planted",
+}
+"""Modules that know no launcher, or name it."""
 # `/tmp` is a link, and the folder it leads to is seen beside the home; the first
 # uid map is bubblewrap's own. `_check_ids` looks at the map from outside.
 _DIFFERENT = (
@@ -56,36 +44,24 @@ _DIFFERENT = (
     "test_nothing_of_a_sandbox_with_a_network_is_left",
     "test_the_working_folder_can_be_chosen",
 )
+_OFTEN = {"files", "commands", "lives", "walls", "limits"}
 
 
-@pytest.mark.parametrize("module", _MODULES)
-@pytest.mark.parametrize("user", ["root", "plain"])
-def test_the_same_rules_hold_by_bubblewrap(module: str, user: str) -> None:
+def _cases() -> Iterator[object]:
+    """What a launcher makes, looked at in every suite; the rest by `-m stress`."""
+    for user, shown in (("plain", _OFTEN), ("root", {"walls", "lives"})):
+        for group in GROUPS:
+            marks = [] if group in shown else [pytest.mark.stress]
+            yield pytest.param(user, group, id=f"{user}-{group}", marks=marks)
+
+
+@pytest.mark.parametrize(("user", "group"), list(_cases()))
+def test_the_same_rules_hold_by_bubblewrap(user: str, group: str) -> None:
     if user == "root" and os.getuid() != 0:
         pytest.skip("is a plain user already")
-    # Not below pytest's own folder: that one is closed to others.
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        options = ["-q", "-n0", "-p", "no:cacheprovider", f"--basetemp={folder}/t"]
-        options += ["-k", " and ".join(f"not {each}" for each in _DIFFERENT)]
-        python = interpreter() if os.getuid() == 0 else sys.executable
-        pytest_ = (python, "-B", "-m", "pytest", *options)
-        command = [
-            "env",
-            f"{LAUNCHER}=bwrap",
-            *pytest_,
-            str(_HERE / f"test_{module}.py"),
-        ]
-        if user == "plain" and os.getuid() == 0:
-            command = become(*command, folder=folder)
-        done = subprocess.run(
-            command,
-            cwd=_PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    modules = [each for each in GROUPS[group] if each not in _WITHOUT]
+    others = " and ".join(f"not {each}" for each in _DIFFERENT)
+    run_again(modules, "-k", others, plain=user == "plain", launcher="bwrap")
 
 
 # Refuses what we ask of unshare(2), and not what bubblewrap does: as AppArmor, which

@@ -14,7 +14,13 @@ from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, until
 
 _PORT = 8765
-_SERVER = ("python3", "-m", "http.server", str(_PORT))
+# Not `-m http.server`, which asks for this computer's name: 20 s without a network.
+_PROGRAM = """
+from http.server import SimpleHTTPRequestHandler
+from socketserver import TCPServer
+TCPServer(("", {port}), SimpleHTTPRequestHandler).serve_forever()
+"""
+_SERVER = ("python3", "-c", _PROGRAM.format(port=_PORT))
 
 
 @check("I113", needs=["ports", "files"], probe=True)
