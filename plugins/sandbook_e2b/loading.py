@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from e2b import E2B
@@ -23,8 +23,9 @@ _CONNECTIONS = "10000"
 def load_client() -> type[E2B]:
     """The SDK's client; whoever set the variable is obeyed."""
     with _with_connections():
-        import e2b  # as the module says
-    return e2b.E2B
+        # As the module says. Its second half, which can run code, has no types.
+        import e2b_code_interpreter as sdk  # pyright: ignore[reportMissingTypeStubs]
+    return cast("type[E2B]", sdk.E2B)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 PAGE = 100
 """Sandboxes that one request lists."""
 
-_SDK = "e2b"
+_SDK = "e2b_code_interpreter"
 _PIP = "pip install e2b-code-interpreter"
 _TEMPLATE = "code-interpreter-v1"
 _REQUEST_TIMEOUT = 60.0

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import anyio
 
@@ -47,7 +47,7 @@ from sandbook.errors import (
     SpecRejected,
     Unsupported,
 )
-from sandbook_e2b import INFO, LONGEST, records
+from sandbook_e2b import INFO, LONGEST, interpreter, records
 from sandbook_e2b.driver import DriverCommand
 from sandbook_e2b.failures import translate
 from sandbook_e2b.metrics import Measured, newest
@@ -110,7 +110,12 @@ class E2BSandbox:
 
     async def code(self, request: CodeContext) -> Code:
         """The variables of this language and name, which may be there already."""
-        return await open_code(self.link, request)
+        if request.language not in interpreter.LANGUAGES:
+            return await open_code(self.link, request, others=interpreter.LANGUAGES)
+        made = cast("Any", self._made)  # the SDK's second half does not tell its types
+        code = interpreter.NativeCode(made, self.link, self.files, request)
+        await code.open()
+        return code
 
     async def pty(self, request: PtyRequest) -> Pty:
         """Start a program in a terminal, or return the one that has this key."""

@@ -31,14 +31,18 @@ _LARGEST = 8 << 20
 _TRIES = 5
 
 
-async def open_code(link: Link, request: CodeContext) -> DriverCode:
+async def open_code(
+    link: Link, request: CodeContext, *, others: frozenset[str] = frozenset()
+) -> DriverCode:
     """The context of this language and name, which is made where there is none.
+
+    `others` are languages that the provider itself knows.
 
     Raises:
         Unsupported: Our driver does not know the language, or its program is missing.
     """
     if request.language not in LANGUAGES:
-        _refuse_language(link, request.language)
+        _refuse_language(link, request.language, LANGUAGES | others)
     code = DriverCode(link, request)
     await code.open()
     return code
@@ -237,9 +241,9 @@ def _program(language: str) -> str:
     return files.joinpath(_PROGRAMS[language]).read_text("utf-8")
 
 
-def _refuse_language(link: Link, language: str) -> NoReturn:
+def _refuse_language(link: Link, language: str, there: frozenset[str]) -> NoReturn:
     ref = link.host.ref
-    told = ", ".join(sorted(LANGUAGES))
+    told = ", ".join(sorted(there))
     raise Unsupported(
         f"code in {language!r} cannot be run there; there is: {told}",
         provider=ref.provider,

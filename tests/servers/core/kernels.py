@@ -21,6 +21,7 @@ from sandbook.api import (
     CodeContext,
     CodeEvent,
     CodeRequest,
+    Done,
     Failed,
     Sandbox,
 )
@@ -155,6 +156,8 @@ class Kernel:
             # Whoever leaves this loop interrupts the cell.
             async for event in code.run(_request(source)):
                 cell.tell(event)
+                if isinstance(event, Done) and not event.state_kept:
+                    self._count = 0  # the one that follows begins anew
         if cell.scope.cancelled_caught:
             await _run_unseen(code, "pass")  # waits for its end
         await _run_unseen(code, after)
