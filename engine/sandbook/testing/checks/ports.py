@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import urllib.request
 
 import anyio
@@ -13,22 +14,30 @@ from sandbook.errors import SandbookError
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, until
 
-_PORT = 8765
 # Not `-m http.server`, which asks for this computer's name: 20 s without a network.
 _PROGRAM = """
 from http.server import SimpleHTTPRequestHandler
 from socketserver import TCPServer
 TCPServer(("", {port}), SimpleHTTPRequestHandler).serve_forever()
 """
-_SERVER = ("python3", "-c", _PROGRAM.format(port=_PORT))
+
+
+def _server(port: int) -> tuple[str, ...]:
+    return ("python3", "-c", _PROGRAM.format(port=port))
+
+
+def _port() -> int:
+    """One that hardly anybody uses: what shares this computer's network runs beside."""
+    return random.randrange(20_000, 32_000)
 
 
 @check("I113", needs=["ports", "files"], probe=True)
 async def a_web_server_inside_is_reached_by_the_url_of_its_port(kit: Kit) -> None:
     box = await kit.box()
     await box.files.write("page.txt", b"hello from inside")
-    await kit.start(box, _SERVER, background=True)
-    found = await _open_port(kit, box)
+    port = _port()
+    await kit.start(box, _server(port), background=True)
+    found = await _open_port(kit, box, port)
     for _ in range(3):
         assert await to_thread.run_sync(_get, found) == b"hello from inside"
     await box.aclose()
@@ -38,23 +47,24 @@ async def a_web_server_inside_is_reached_by_the_url_of_its_port(kit: Kit) -> Non
 async def a_port_where_nothing_listens_is_an_error_that_names_it(kit: Kit) -> None:
     box = await kit.box()
     assert await kit.out(box, ("echo", "here")) == b"here\n"
+    port = _port()
     with fails(SandbookError) as caught, anyio.fail_after(20):
-        await box.port(_PORT)
-    assert str(_PORT) in str(caught.error)
+        await box.port(port)
+    assert str(port) in str(caught.error)
     assert caught.error.remedy
 
 
-async def _open_port(kit: Kit, box: Sandbox) -> PortUrl:
+async def _open_port(kit: Kit, box: Sandbox, number: int) -> PortUrl:
     found: list[PortUrl] = []
 
     async def is_open() -> bool:
         try:
-            found.append(await box.port(_PORT))
+            found.append(await box.port(number))
         except SandbookError:
             return False
         return True
 
-    await until(is_open, within=kit.options.patience, what=f"port {_PORT} open")
+    await until(is_open, within=kit.options.patience, what=f"port {number} open")
     return found[0]
 
 
