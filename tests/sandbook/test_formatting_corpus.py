@@ -91,7 +91,7 @@ def test_a_runbook_with_warnings_means_the_same_after_it() -> None:
 
 
 @settings(
-    max_examples=900,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
@@ -104,7 +104,7 @@ FRAGMENTS = ("\n", "  ", " ", "# why\n", "- ", "'", '"', "|", ": ", "x", ",", "}
 
 
 @settings(
-    max_examples=100,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )

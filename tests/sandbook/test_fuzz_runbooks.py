@@ -34,7 +34,7 @@ UNHURRIED = [
     HealthCheck.large_base_example,
 ]
 # Each test stands in several shares, so that the workers of a suite can divide them.
-# Together with the runbooks of `test_formatting_corpus` these are 6,000 examples.
+# These are 5,000 examples; the runbooks of `test_formatting_corpus` come on top.
 mutants = settings(max_examples=650, suppress_health_check=UNHURRIED)
 slips = settings(max_examples=200, suppress_health_check=UNHURRIED)
 wrong_types = settings(max_examples=200, suppress_health_check=UNHURRIED)
