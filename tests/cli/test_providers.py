@@ -128,7 +128,7 @@ def test_doctor_is_content_where_everything_works(cli: Cli) -> None:
     lines = [line for line in called.out.splitlines() if not line.startswith("   ")]
     away = [line for line in lines if not line.startswith("ok ")]
     assert away == [
-        "warning  provider e2b: not configured: E2B_API_KEY is not set",
+        "unused   provider e2b: not configured: E2B_API_KEY is not set",
     ]
     names = [line.split(":")[0].split(maxsplit=1)[1] for line in lines]
     assert names == [
@@ -143,6 +143,12 @@ def test_doctor_is_content_where_everything_works(cli: Cli) -> None:
         "provider local",
         "leftovers",
     ]
+
+
+def test_doctor_warns_of_a_chosen_provider_that_is_not_set_up(cli: Cli) -> None:
+    called = cli("doctor", env={"SANDBOOK_PROVIDERS": "e2b,local"})
+    assert called.code == 0
+    assert "warning  provider e2b: not configured" in called.out
 
 
 def test_doctor_names_a_broken_plugin_and_goes_on(cli: Cli) -> None:

@@ -22,7 +22,8 @@ from sandbook.errors import SandbookError
 from sandbook.installation import Installation
 from sandbook.sweep import find_leftovers
 
-State = Literal["ok", "warning", "problem"]
+State = Literal["ok", "unused", "warning", "problem"]
+_NOT_SET_UP = ("not_configured", "not_installed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,10 @@ async def examine(installation: Installation) -> AsyncIterator[Finding]:
     for finding in _plugins(installation):
         yield finding
     states = await diagnose_all(installation, live=False)
+    preferences = installation.preferences
+    chosen = frozenset(preferences.chain) if preferences.chain_is_chosen else ()
     for state in states:
-        yield _provider(state)
+        yield _provider(state, is_chosen=state.name in chosen)
     if not any(state.state == "ready" for state in states):
         yield Finding(
             name="providers",
@@ -152,18 +155,24 @@ def _plugins(installation: Installation) -> Iterator[Finding]:
         yield Finding(name="plugins", state="ok", message=message)
 
 
-def _provider(state: ProviderState) -> Finding:
+def _provider(state: ProviderState, *, is_chosen: bool) -> Finding:
     name = f"provider {state.name}"
     if state.state == "ready":
         return Finding(name=name, state="ok", message=state.message or "ready")
-    # A provider that nobody set up is no fault; one that was and fails is.
-    is_fault = state.state in (BROKEN, "refused") and state.info is not None
     return Finding(
         name=name,
-        state="problem" if is_fault and state.name != "local" else "warning",
+        state=_weight(state, is_chosen=is_chosen),
         message=f"{state.state.replace('_', ' ')}: {state.message}",
         remedy=state.remedy,
     )
+
+
+def _weight(state: ProviderState, *, is_chosen: bool) -> State:
+    """A provider that nobody set up is no fault; one that was and fails is."""
+    if state.state in _NOT_SET_UP and state.name != "local":
+        return "warning" if is_chosen else "unused"
+    is_fault = state.state in (BROKEN, "refused") and state.info is not None
+    return "problem" if is_fault and state.name != "local" else "warning"
 
 
 async def _leftovers(installation: Installation) -> AsyncIterator[Finding]:
