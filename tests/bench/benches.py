@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from tests.bench._e2b import measure_at_once, measure_e2b
 from tests.bench._figures import Figure, Table
@@ -22,6 +23,13 @@ from tests.bench._samples import figures_of, slope
 SIZES = (1, 10, 100)
 CHECKED = 1000
 WATCHED = 20
+TWO_CELLS = "sandbook run, two cells"
+CELL_PARTS = {
+    "floor": "python -c pass",
+    "cold": "a sandbox's first result, cold",
+    "second": "that of another context, warm",
+    "warm": "a cell more",
+}
 INSIDE = 3
 """Rounds inside one process for each whole process: they are short."""
 
@@ -179,31 +187,6 @@ def measure_check(place: Place, runs: int) -> Table:
     )
 
 
-def measure_code(place: Place, runs: int) -> Table:
-    """A run of two cells of Python, against what runs notebooks, isolating nothing."""
-    peers, notes = install_peers(NOTEBOOKS)
-    folder = place.folder / "code"
-    folder.mkdir()
-    command = write_runbook(folder, 2)
-    commands = {
-        "sandbook": place.sandbook("run", str(write_cells(folder))),
-        "sandbook, two commands": place.sandbook("run", str(command)),
-    }
-    for name, peer in peers.items():
-        peer.write(folder, 2)
-        commands[name] = peer.command()
-    calls = {n: partial(place.sample, words, folder) for n, words in commands.items()}
-    figures = tuple(
-        Figure(
-            name=name,
-            wall=tuple(sample.wall for sample in samples),
-            to="" if name == "sandbook" else "sandbook",
-        )
-        for name, samples in interleave(calls, runs).items()
-    )
-    return Table(title="code", figures=figures, notes=notes)
-
-
 def measure_watch(place: Place, runs: int) -> Table:
     """How late a new file is told, against `watchdog` on this computer."""
     raw = place.ask("watch_latency", str(runs * WATCHED))
@@ -219,20 +202,52 @@ def measure_watch(place: Place, runs: int) -> Table:
 
 
 def measure_cells(place: Place, runs: int) -> Table:
-    """Python cells of the provider alone: the first, another context's, one more."""
-    inside = place.ask("code_cells", str(runs))
-    floor = "python -c pass"
-    names = {
-        "cold": "code() and its first result",
-        "second": "a second context, the same",
-        "warm": "a cell more",
+    """Cells of Python, whole runs and what they are made of, against notebooks.
+
+    The tools that run notebooks isolate nothing. All takes turns in one run.
+    """
+    peers, notes = install_peers(NOTEBOOKS)
+    folder = place.folder / "cells"
+    folder.mkdir()
+    commands = {
+        TWO_CELLS: place.sandbook("run", str(write_cells(folder))),
+        "the same with two commands": place.sandbook(
+            "run", str(write_runbook(folder, 2))
+        ),
     }
-    figures = [Figure(name=floor, wall=tuple(inside["floor"]))]
-    figures += [
-        Figure(name=name, wall=tuple(inside[kind]), to=floor)
-        for kind, name in names.items()
+    for name, peer in peers.items():
+        peer.write(folder, 2)
+        commands[f"{name}, the same cells"] = peer.command()
+    found = interleave(
+        {
+            **{name: _whole(place, words, folder) for name, words in commands.items()},
+            "": lambda: place.ask("code_cells", "1"),
+        },
+        runs,
+    )
+    figures = [
+        Figure(
+            name=name,
+            wall=tuple(each["wall"][0] for each in found[name]),
+            to="" if name == TWO_CELLS else TWO_CELLS,
+        )
+        for name in commands
     ]
-    return Table(title="cells", figures=tuple(figures))
+    figures += [
+        Figure(
+            name=name,
+            wall=tuple(each[kind][0] for each in found[""]),
+            to="" if kind == "floor" else CELL_PARTS["floor"],
+        )
+        for kind, name in CELL_PARTS.items()
+    ]
+    return Table(title="cells", figures=tuple(figures), notes=notes)
+
+
+def _whole(
+    place: Place, words: Sequence[str], folder: Path
+) -> Callable[[], Mapping[str, Sequence[float]]]:
+    return lambda: {"wall": [place.sample(words, folder).wall]}
 
 
 BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
@@ -241,7 +256,6 @@ BENCHES: Mapping[str, Callable[[Place, int], Table]] = {
     "command": measure_command,
     "runs": measure_runs,
     "check": measure_check,
-    "code": measure_code,
     "watch": measure_watch,
     "cells": measure_cells,
     "e2b": measure_e2b,
