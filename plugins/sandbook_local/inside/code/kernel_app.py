@@ -164,6 +164,8 @@ def config(folder: str, *, key: str) -> Config:
     made.InteractiveShellApp.exec_PYTHONSTARTUP = False
     made.IPKernelApp.default_extensions = []
     made.HistoryManager.enabled = False
+    # It sleeps so that output comes before the reply; ours waits for both.
+    made.Kernel._execute_sleep = 0.0  # noqa: SLF001 (there is no other name for it)
     made.Session.key = key.encode()
     return made
 
@@ -191,8 +193,11 @@ def be_kernel(folder: str, *, key: str, cwd: str, env: Mapping[str, str]) -> NoR
     for name in [name for name in sys.modules if name.startswith("sandbook_local")]:
         del sys.modules[name]
     os.mkdir(f"{folder}/ipython")  # noqa: PTH102 (as everywhere here)
-    app = App.instance(config=config(folder, key=key))
+    made = config(folder, key=key)
+    app = App.instance(config=made)
     app.initialize([])
+    # By itself it writes a line for each message, and drops it.
+    app.log.setLevel(made.IPKernelApp.log_level)
     gc.enable()
     app.start()
     sys.exit(0)
