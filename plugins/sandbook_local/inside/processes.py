@@ -43,6 +43,20 @@ def parents() -> dict[int, int]:
     return found
 
 
+def waited(pid: int) -> float:
+    """Seconds in which the first thread of a process wanted a processor in vain."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
+    except OSError:
+        return 0.0  # not every system keeps it
+    try:
+        return int(os.read(descriptor, 128).split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    finally:
+        os.close(descriptor)
+
+
 def descendants(root: int) -> set[int]:
     """Every live process below `root`."""
     return set(descendants_in_order(root))

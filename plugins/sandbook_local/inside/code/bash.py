@@ -116,6 +116,10 @@ class Shell:
         """What runs is ended; the shell goes on."""
         self._child.interrupt()
 
+    def waited(self) -> float:
+        """Seconds."""
+        return self._child.waited()
+
     def kill(self) -> None:
         """End it."""
         self._child.kill()

@@ -82,6 +82,10 @@ class Child:
         except ProcessLookupError:
             return
 
+    def waited(self) -> float:
+        """Seconds in which it wanted a processor in vain."""
+        return processes.waited(self.pid)
+
     def kill(self) -> None:
         """End it, and what is below it; nothing is heard of it again."""
         self._context = None

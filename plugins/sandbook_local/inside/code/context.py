@@ -31,6 +31,10 @@ if TYPE_CHECKING:
             """Interrupt what runs."""
             ...
 
+        def waited(self) -> float:
+            """Seconds in which it wanted a processor and had none, up to now."""
+            ...
+
         def kill(self) -> None:
             """End it at once, with what it started; nothing is heard of it again."""
             ...
@@ -41,6 +45,31 @@ GRACE = 3.0
 """Seconds in which an interrupted cell must end, or its interpreter is killed."""
 
 _AGAIN = 0.5
+_MOST_LOOKS = 31
+
+
+class Grace:
+    """What an interrupted interpreter has left of its time.
+
+    On a busy machine it may have no processor for long, and we none to hear of its
+    end: neither is its fault, so neither counts, up to five times the whole.
+    """
+
+    def __init__(self, waited: float) -> None:
+        self._left = GRACE
+        self._looks = 0
+        self._at = loop.now()
+        self._waited = waited
+
+    def is_over(self, waited: float) -> bool:
+        """Look again, now that it has waited so long for a processor."""
+        now = loop.now()
+        passed = min(now - self._at, _AGAIN) - (waited - self._waited)
+        self._at, self._waited = now, waited
+        self._left -= max(passed, 0.0)
+        self._looks += 1
+        # Of the last pieces a part may be missing for ever.
+        return self._left < _AGAIN / 10 or self._looks >= _MOST_LOOKS
 
 
 class Cell:
@@ -251,17 +280,21 @@ class Context:
         if cell.is_stopping:
             return
         cell.is_stopping = True
-        self._interrupt_again(cell, loop.now() + GRACE)
+        if self._interpreter is not None:
+            grace = Grace(self._interpreter.waited())
+            self._interpreter.interrupt()
+            self._look_again(cell, grace)
 
-    def _interrupt_again(self, cell: Cell, end: float) -> None:
+    def _look_again(self, cell: Cell, grace: Grace) -> None:
+        self.loop.call_at(loop.now() + _AGAIN, lambda: self._insist(cell, grace))
+
+    def _insist(self, cell: Cell, grace: Grace) -> None:
         """Interrupt until it ends: one that comes just before it begins is lost."""
         if cell is not self._running or self._interpreter is None:
             return
-        now = loop.now()
-        if now >= end:
+        if grace.is_over(self._interpreter.waited()):
             self._lose("it was given up, and did not end when interrupted", kill=True)
             self._go_on()
             return
         self._interpreter.interrupt()
-        at = min(now + _AGAIN, end)
-        self.loop.call_at(at, lambda: self._interrupt_again(cell, end))
+        self._look_again(cell, grace)

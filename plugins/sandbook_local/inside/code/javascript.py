@@ -62,6 +62,10 @@ class Node:
         self._child.interrupt()
         self._order({"interrupt": True})
 
+    def waited(self) -> float:
+        """Seconds."""
+        return self._child.waited()
+
     def kill(self) -> None:
         """End it."""
         self._child.kill()

@@ -169,6 +169,10 @@ class Kernel:
         if self._pid is not None:
             _signal(self._pid, signal.SIGINT)
 
+    def waited(self) -> float:
+        """Seconds."""
+        return 0.0 if self._pid is None else processes.waited(self._pid)
+
     def kill(self) -> None:
         """End it, and what is below it."""
         self._context = None
