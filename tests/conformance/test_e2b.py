@@ -9,6 +9,7 @@ import pytest
 
 from sandbook.api import Settings
 from sandbook.testing import conformance
+from tests.conformance import keeping
 from tests.servers.conftest import E2B_KEY
 from tests.servers.e2b.server import E2BServer
 from tests.servers.running import RunningServer, local_provider, running
@@ -49,5 +50,10 @@ def _settings(folder: Path) -> Settings:
 
 
 conformance.install(
-    globals(), provider="sandbook_e2b:INFO", settings=_settings, options=OPTIONS
+    globals(),
+    provider="sandbook_e2b:INFO",
+    settings=_settings,
+    options=OPTIONS,
+    results=keeping.results(),
+    limits=keeping.E2B,
 )

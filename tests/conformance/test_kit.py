@@ -66,7 +66,8 @@ def test_every_check_of_the_list_is_there() -> None:
 def test_a_check_is_skipped_only_for_what_is_not_declared(tmp_path: Path) -> None:
     check = dataclasses.replace(_numbered("C25"), needs=frozenset({"pause"}))
     outcome = judge(check, _subject(tmp_path), folder=tmp_path)
-    assert outcome == Outcome(result="skipped", reason="not declared: pause")
+    told = Outcome(result="skipped", reason="not declared: pause", lacking=("pause",))
+    assert outcome == told
 
 
 def test_what_works_and_is_not_declared_is_a_warning(
@@ -111,13 +112,19 @@ def test_a_report_is_made_of_what_the_tests_left(
 ) -> None:
     results = tmp_path / "results"
     _installed("c27", results=results)(tmp_path, tmp_path_factory)
-    skipped = _installed("w01", results=results)
+    why = conformance.Why("it isolates nothing", "its name")
+    limits = {"isolation none promises nothing here": why}
+    skipped = _installed("w01", results=results, limits=limits)
     with pytest.raises(pytest.skip.Exception):
         skipped(tmp_path, tmp_path_factory)
     conformance.report(results, tmp_path / "PAGE.md")
     page = (tmp_path / "PAGE.md").read_text("utf-8")
-    assert "1 passed, 1 skipped." in page
-    assert "| C27 | exit codes are exact | passed |" in page
+    assert "| bare | 1 | 1 | 0 | 0 | 0 |\n" in page
+    assert "| C27 | exit codes are exact | passed |\n" in page
+    rule = "files of this computer are hidden"
+    reason = "isolation none promises nothing here"
+    assert f"| W01 | {rule} | does not apply: {reason} |\n" in page
+    assert f"| {reason} | it isolates nothing | its name | W01 |\n" in page
     told = json.loads((tmp_path / "PAGE-bare.json").read_text("utf-8"))
     assert told["v"] == 1
     assert [row["result"] for row in told["checks"]] == ["passed", "skipped"]

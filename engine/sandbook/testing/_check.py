@@ -92,11 +92,11 @@ CHECKS: dict[str, Check] = {}
 
 def in_order() -> list[Check]:
     """Every check, in the order of the list."""
-    return sorted(CHECKS.values(), key=lambda one: _place(one.number))
+    return sorted(CHECKS.values(), key=lambda one: place(one.number))
 
 
-def _place(number: str) -> tuple[str, int, str]:
-    """H96 comes before H100, and C31 before C31b."""
+def place(number: str) -> tuple[str, int, str]:
+    """Where a number stands in the list: H96 before H100, C31 before C31b."""
     suffix = number.lstrip(f"{number[0]}0123456789")
     return number[0], int(number[1 : len(number) - len(suffix)]), suffix
 

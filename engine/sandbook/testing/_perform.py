@@ -21,13 +21,18 @@ PROBE_LIMIT = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a check went; `undeclared` names what works without being declared."""
+    """How a check went.
+
+    `lacking` names the capabilities it was skipped for, `undeclared` those of them that
+    work without being declared.
+    """
 
     result: Result
     reason: str = ""
     seconds: float = 0.0
     error: Exception | None = None
     undeclared: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 async def perform(check: Check, subject: Subject, *, folder: Path) -> None:
@@ -65,7 +70,8 @@ def judge(check: Check, subject: Subject, *, folder: Path) -> Outcome:
 def _look_whether_it_works(check: Check, subject: Subject, *, folder: Path) -> Outcome:
     """Skip what is not declared; where trying is cheap, say when it works."""
     lacking = check.lacking(subject.capabilities)
-    skipped = Outcome(result="skipped", reason=f"not declared: {', '.join(lacking)}")
+    reason = f"not declared: {', '.join(lacking)}"
+    skipped = Outcome(result="skipped", reason=reason, lacking=lacking)
     if not check.probe:
         return skipped
 
@@ -78,7 +84,7 @@ def _look_whether_it_works(check: Check, subject: Subject, *, folder: Path) -> O
     except Exception:  # noqa: BLE001 - it was not promised to work
         return skipped
     told = f"not declared, but it works: {', '.join(lacking)}"
-    return Outcome(result="skipped", reason=told, undeclared=lacking)
+    return Outcome(result="skipped", reason=told, undeclared=lacking, lacking=lacking)
 
 
 def leaves(error: BaseException | None) -> list[BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,8 +14,9 @@ import pytest
 from sandbook.api import JSON, Settings
 from sandbook.testing import checks
 from sandbook.testing._check import CHECKS, GROUPS, Check, in_order
+from sandbook.testing._page import page
 from sandbook.testing._perform import Outcome, judge
-from sandbook.testing._report import Entry, read_reports, store
+from sandbook.testing._report import Entry, Why, read_reports, store
 from sandbook.testing._subject import Options, Sdk, Subject
 
 __all__ = [
@@ -23,12 +25,23 @@ __all__ = [
     "Options",
     "Sdk",
     "Undeclared",
+    "Why",
     "checks",
     "install",
+    "page",
+    "read_reports",
     "report",
 ]
 
 MakeSettings: TypeAlias = Callable[[Path], Settings]
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Where outcomes are left, and why some are skipped."""
+
+    folder: Path
+    limits: Mapping[str, Why]
 
 
 class Undeclared(UserWarning):
@@ -46,6 +59,7 @@ def install(  # noqa: PLR0913 - what an author may say, all by keyword
     deviations: Mapping[str, str] | None = None,
     groups: str = "".join(GROUPS),
     results: Path | None = None,
+    limits: Mapping[str, Why] | None = None,
 ) -> None:
     """Add a test per check to `namespace`, which is the module's `globals()`.
 
@@ -62,6 +76,8 @@ def install(  # noqa: PLR0913 - what an author may say, all by keyword
         groups: Letters of the groups whose checks are added, for a provider that is
             not whole yet; all of them when left out.
         results: A folder that gets one file per check, for `report`.
+        limits: Why a capability is not declared, or a check does not apply, and where
+            that is said; by the name of the capability, or the reason of the skip.
     """
     reasons = dict(deviations or {})
     numbers = {check.number for check in CHECKS.values()}
@@ -77,7 +93,8 @@ def install(  # noqa: PLR0913 - what an author may say, all by keyword
 
     for check in _of_groups(groups):
         reason = reasons.get(check.number)
-        test = _test(check, subject, deviation=reason, results=results)
+        keep = None if results is None else _Keep(results, limits or {})
+        test = _test(check, subject, deviation=reason, keep=keep)
         namespace[f"test_{check.id}"] = test
 
 
@@ -88,8 +105,7 @@ def _of_groups(groups: str) -> Iterable[Check]:
 def report(results: Path, markdown: Path) -> None:
     """Write what `results` holds as a Markdown page, and as JSON beside it."""
     reports = read_reports(results)
-    sections = [one.markdown() for one in reports]
-    markdown.write_text("\n".join(["# Conformance\n", *sections]), encoding="utf-8")
+    markdown.write_text(page(reports), encoding="utf-8")
     for one in reports:
         path = markdown.with_name(f"{markdown.stem}-{one.provider}.json")
         path.write_text(one.json(), encoding="utf-8")
@@ -108,7 +124,7 @@ def _test(
     subject: Callable[[Path], Subject],
     *,
     deviation: str | None,
-    results: Path | None,
+    keep: _Keep | None,
 ) -> Callable[[Path, pytest.TempPathFactory], None]:
     """The pytest function of a check."""
 
@@ -118,9 +134,9 @@ def _test(
         shared.mkdir(exist_ok=True)
         made = subject(shared)
         outcome = judge(check, made, folder=tmp_path)
-        if results is not None:
-            entry = Entry.of(check, outcome, deviation=deviation)
-            store(results, made.info.name, entry)
+        if keep is not None:
+            entry = Entry.of(check, outcome, deviation=deviation, reasons=keep.limits)
+            store(keep.folder, made.info.name, entry)
         tell_pytest(outcome, deviation)
 
     run.__name__ = run.__qualname__ = f"test_{check.id}"
