@@ -20,9 +20,10 @@ from collections.abc import Sequence
 
 from sandbook.expressions import Expression, ShellText, written_text
 from sandbook.shell_text._holes import HOLE, PREFIX, Refusal
+from sandbook.shell_text._pipes import has_pipe
 from sandbook.shell_text._reader import Reader
 
-__all__ = ["PREFIX", "Refusal", "bind_shell"]
+__all__ = ["PREFIX", "Refusal", "bind_shell", "has_pipe"]
 
 
 def bind_shell(

@@ -79,6 +79,12 @@ class Code:
         """Whether a `)` here ends what the code stands in."""
         return not self.parentheses and not self.cases
 
+    @property
+    def in_pattern(self) -> bool:
+        """Whether a `|` here stands between two patterns of a `case`."""
+        case = self._case_here()
+        return case is not None and case.stage == "pattern"
+
     def begin_command(self) -> None:
         """What follows is the first word of a command, but not inside `[[ ]]`."""
         is_test = self.words[:1] == ["[["] and "]]" not in self.words

@@ -23,6 +23,7 @@ from sandbook.api import (
     VerbSpec,
 )
 from sandbook.verbs import _arguments as get
+from sandbook.verbs import _shells
 from sandbook.verbs._output import Transcript
 from sandbook.verbs._ready import wait_until_ready
 from sandbook.verbs._schemas import (
@@ -114,8 +115,12 @@ class Command:
 
     async def run(self, step: StepScope) -> Outcome:
         """Start the program and wait for its end, or until it is ready."""
+        request = _request(step)
         sandbox = await step.sandbox()
-        process = await sandbox.start(_request(step))
+        failure = await _shells.refused(step, sandbox, request.program)
+        if failure is not None:
+            return Outcome(failure=failure)
+        process = await sandbox.start(request)
         step.attached("process", process.key)
         if get.flag(step.args, "background"):
             return await self._background(step, process)
