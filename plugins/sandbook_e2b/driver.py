@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
 
 from sandbook.drivers import Channel, ChannelClosed, DriverRefused, command
+from sandbook_e2b.bulk import patience_of
 
 if TYPE_CHECKING:
     from e2b import AsyncSandbox
 
 _PIECE = 512 << 10
-_PATIENCE = 60.0
 _END_TIMEOUT = 5.0
 
 
@@ -24,7 +24,7 @@ class DriverCommand:
     def __init__(self, made: AsyncSandbox, channel: Channel) -> None:
         self._made = made
         self._channel = channel
-        self._patience = made.connection_config.request_timeout or _PATIENCE
+        self._patience = patience_of(made)
         self._handle: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._broken: Exception | None = None
@@ -54,15 +54,24 @@ class DriverCommand:
         try:
             box = self._made.sandbox_id
             await self._channel.begin(self, workdir=workdir, box=box)
-        except ChannelClosed as error:
+        except (ChannelClosed, DriverRefused) as error:
+            if self._channel.greeted:
+                raise
             # What it complained may come behind the news of its end.
-            await asyncio.wait(self._tasks[:1], timeout=_END_TIMEOUT)
-            if self._broken is not None and not self._has_ended:
-                raise self._broken from error
-            raise DriverRefused(self._channel.noise) from error
+            if self._channel.closed:
+                await asyncio.wait(self._tasks[:1], timeout=_END_TIMEOUT)
+            self._refuse(error)
         finally:
             if not self._channel.greeted:
                 await self.aclose()
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Tell a sandbox that cannot run it from a way to it that broke."""
+        if self._broken is not None and not self._has_ended:
+            raise self._broken from error
+        if not self._has_ended and not self._channel.noise:
+            raise TimeoutError("the driver says nothing") from error
+        raise DriverRefused(self._channel.noise) from error
 
     async def _watch(self) -> None:
         """Hear of its end, in whichever way that comes."""

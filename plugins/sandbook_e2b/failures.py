@@ -85,9 +85,6 @@ _KINDS: dict[str, tuple[type[ProviderError], Sent, str]] = {
     "GitUpstreamException": (SpecRejected, "no", "set an upstream branch"),
 }
 
-_OWN_FAULT = 500
-"""The sandbox answered, and not what stands between it and us."""
-
 _STATUSES: dict[int, tuple[type[ProviderError], str]] = {
     400: (SpecRejected, "change what is named"),
     401: (AuthRejected, "check E2B_API_KEY"),
@@ -129,6 +126,8 @@ def _made(
     remedy: str,
 ) -> ProviderError:
     text = str(error).strip() or type(error).__name__
+    if text == "TimeoutError":
+        text = "no answer in time"
     made = kind(
         f"E2B: {text.splitlines()[0]}",
         provider=_NAME,
@@ -203,7 +202,8 @@ def _by_status(
         kind, remedy = _STATUSES[status]
         return _made(kind, error, operation, ref, sent="no", remedy=remedy)
     remedy = "try again; https://status.e2b.dev tells of outages"
-    if operation not in _SERVICE and status != _OWN_FAULT:
+    if operation not in _SERVICE:
+        # Of files and folders it speaks in exceptions of their own.
         return _lost(error, operation, ref, remedy=remedy)
     sent: Sent = "no" if status in (502, 503) else "maybe"
     return _made(Busy, error, operation, ref, sent=sent, remedy=remedy)

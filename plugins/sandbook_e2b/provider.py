@@ -25,11 +25,17 @@ from sandbook.api import (
 )
 from sandbook.errors import (
     AuthRejected,
+    Busy,
+    ConnectionLost,
+    CreateUnknown,
     NotConfigured,
     NotInstalled,
     ProviderError,
+    SandboxGone,
+    SandboxLost,
     SpecRejected,
     TeardownFailed,
+    Unreachable,
     Unsupported,
 )
 from sandbook_e2b import INFO, LONGEST, records
@@ -51,6 +57,7 @@ _PIP = "pip install e2b-code-interpreter"
 _TEMPLATE = "code-interpreter-v1"
 _REQUEST_TIMEOUT = 60.0
 _RETRIES = 2
+_OPEN_PAUSE = 0.3
 _EVERYTHING = "0.0.0.0/0"
 
 
@@ -95,13 +102,44 @@ class E2BProvider:
 
     async def _open_new(self, made: AsyncSandbox, spec: SandboxSpec) -> E2BSandbox:
         """Open it, or take it back."""
+        ref = self._ref(made)
         try:
             await anyio.lowlevel.checkpoint()
-            return await self._open(made, workdir=spec.workdir)
-        except BaseException:
+            return await self._open_surely(made, spec)
+        except BaseException as error:
             with anyio.move_on_after(_REQUEST_TIMEOUT, shield=True):
-                await self._sdk().kill(made.sandbox_id)
+                await self._take_back(ref)
+            if isinstance(error, (ConnectionLost, SandboxLost, SandboxGone)):
+                raise _unusable(error, ref) from error
+            if isinstance(error, ProviderError):
+                error.ref = ref
             raise
+
+    def _ref(self, made: AsyncSandbox) -> SandboxRef:
+        now = datetime.now(UTC)
+        return SandboxRef(provider=INFO.name, id=made.sandbox_id, created_at=now)
+
+    async def _open_surely(self, made: AsyncSandbox, spec: SandboxSpec) -> E2BSandbox:
+        """Open it; nothing has run there yet, so that it may be done again."""
+        for _ in range(_RETRIES):
+            try:
+                return await self._open(made, workdir=spec.workdir)
+            except (ConnectionLost, Unreachable, Busy):
+                await anyio.sleep(_OPEN_PAUSE)
+        return await self._open(made, workdir=spec.workdir)
+
+    async def _take_back(self, ref: SandboxRef) -> None:
+        """End it; where that fails it is the engine's to find it by its label."""
+        try:
+            await self.destroy(ref)
+        except ProviderError as error:
+            raise CreateUnknown(
+                f"a new sandbox could be neither used nor ended: {error}",
+                provider=INFO.name,
+                operation="create",
+                sent="maybe",
+                remedy="it is looked for by its label; `sandbook reap` ends it",
+            ) from error
 
     async def _create(self, spec: SandboxSpec, key: str) -> AsyncSandbox:
         template = spec.template
@@ -180,18 +218,23 @@ class E2BProvider:
         self._refuse_setup()
         try:
             ended = await self._sdk().kill(ref.id, retries=_RETRIES)
+            lives = not ended and await self._is_there(ref)
         except Exception as error:
             told = translate(error, "destroy", ref)
             if told.exit_code == TeardownFailed.exit_code or _is_unavailable(told):
                 raise told from error
-            raise TeardownFailed(
-                f"sandbox {ref.id!r} was not ended: {told.message}",
-                provider=INFO.name,
-                operation="destroy",
-                ref=ref,
-                remedy="`sandbook reap` tries again; it ends with its lifetime",
-            ) from error
+            raise _not_ended(ref, told.message) from error
+        if lives:
+            raise _not_ended(ref, "the service says that it is gone, and lists it")
         return "destroyed" if ended else "already_gone"
+
+    async def _is_there(self, ref: SandboxRef) -> bool:
+        """Whether a sandbox that was said to be gone is told of all the same."""
+        try:
+            await self._sdk().get_info(ref.id, retries=_RETRIES)
+        except Exception:  # noqa: BLE001 - whatever the SDK raises, it is not seen
+            return False
+        return True
 
     async def delete_snapshot(self, snapshot: SnapshotRef) -> None:
         """Remove a stored copy."""
@@ -298,6 +341,27 @@ def _is_unavailable(error: ProviderError) -> bool:
 
 def _diagnosis(state: Any, error: ProviderError) -> Diagnosis:
     return Diagnosis(state=state, message=error.message, remedy=error.remedy)
+
+
+def _not_ended(ref: SandboxRef, why: str) -> TeardownFailed:
+    return TeardownFailed(
+        f"sandbox {ref.id!r} was not ended: {why}",
+        provider=INFO.name,
+        operation="destroy",
+        ref=ref,
+        remedy="`sandbook reap` tries again; it ends with its lifetime",
+    )
+
+
+def _unusable(error: ProviderError, ref: SandboxRef) -> Unreachable:
+    return Unreachable(
+        f"a new sandbox could not be used, and was ended: {error.message}",
+        provider=INFO.name,
+        operation="create",
+        ref=ref,
+        sent="yes",
+        remedy="try again; https://status.e2b.dev tells of outages",
+    )
 
 
 def _refuse_spec(message: str, *, remedy: str) -> NoReturn:

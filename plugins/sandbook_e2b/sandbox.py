@@ -6,7 +6,7 @@ import math
 import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -47,7 +47,7 @@ from sandbook.errors import (
     SpecRejected,
     Unsupported,
 )
-from sandbook_e2b import INFO, LONGEST, interpreter, records
+from sandbook_e2b import INFO, LONGEST, bulk, interpreter, records
 from sandbook_e2b.driver import DriverCommand
 from sandbook_e2b.failures import translate
 from sandbook_e2b.metrics import Measured, newest
@@ -257,7 +257,7 @@ class E2BSandbox:
     async def store(self, path: str, data: AsyncIterator[bytes]) -> None:
         """Write a file, streamed."""
         try:
-            await self._made.files.write(path, data)  # pyright: ignore[reportUnknownMemberType]  # an open IO
+            await bulk.store(self._made, path, data)
         except ProviderError:
             raise
         except Exception as error:
@@ -266,9 +266,8 @@ class E2BSandbox:
     async def load(self, path: str) -> AsyncIterator[bytes]:
         """Read a file, streamed."""
         try:
-            reader = await self._made.files.read(path, format="stream")
-            async with reader:
-                async for piece in reader:
+            async with aclosing(bulk.load(self._made, path)) as pieces:
+                async for piece in pieces:
                     yield piece
         except Exception as error:
             raise translate(error, "files.read", self.ref) from error

@@ -73,6 +73,8 @@ def warm() -> Generator[Warm]:
 
 
 @pytest.fixture
-def cli(warm: Warm, e2b_server: RunningServer, tmp_path: Path) -> Cli:
+def cli(warm: Warm, e2b_server: RunningServer, tmp_path: Path) -> Generator[Cli]:
     """Calls at E2B in a folder of their own."""
-    return Cli(warm, e2b_server, tmp_path)
+    yield Cli(warm, e2b_server, tmp_path)
+    # What a red test leaves would make the next one red, too.
+    e2b_server.clear()

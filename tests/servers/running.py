@@ -26,6 +26,7 @@ class Server(Protocol):
     def open(self) -> AbstractAsyncContextManager[None]: ...
     async def clear(self) -> None: ...
     def made(self) -> int: ...
+    async def touch(self, name: str) -> None: ...
     def state(self) -> Mapping[str, object]: ...
     async def refuse(self, seconds: float) -> None: ...
 
@@ -91,6 +92,10 @@ class RunningServer:
         assert self._server.listener is not None
         self._portal.call(self._server.listener.open)
 
+    def touch(self, name: str) -> None:
+        """Make an empty file in the home of each sandbox, behind the wire's back."""
+        self._portal.call(self._server.touch, name)
+
     def made(self) -> int:
         """How many sandboxes there ever were, those that are gone included."""
         return self._portal.call(self._server.made)
@@ -99,13 +104,17 @@ class RunningServer:
         """What lives."""
         return self._portal.call(self._server.state)
 
+    def clear(self) -> None:
+        """Let nothing live, and all go well again."""
+        self._portal.call(self._server.clear)
+
     def check_clean(self) -> None:
         """Nothing lives, no fault waits, and every request could be answered.
 
         Whatever is found does not trouble the next test.
         """
         failures, state, unmet = self.failures[:], self.state(), self.unmet()
-        self._portal.call(self._server.clear)
+        self.clear()
         assert failures == []
         assert not any(state.values()), state
         assert unmet == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,6 +83,8 @@ def run_book(opened: Opened, request: RunRequest, manner: Manner) -> RunEnd:
 
 
 async def _execute(opened: Opened, request: RunRequest) -> int:
+    # What a vendor's task raises that we gave up is told by asyncio, as a traceback.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     async with opened.installation as installation:
         error: SandbookError | None = None
         code = 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sandbook.api import JSON, Arguments, SandboxInfo, SandboxRef
+from sandbook.api import JSON, Arguments, SandboxRef
 from sandbook.errors import LedgerError
 from sandbook.runner._context import BookContext
 from sandbook.runner._spec import lifetime_of
@@ -78,11 +78,13 @@ class Reservations:
         if id in self._counted:
             await self._context.installation.ledger.sent(id)
 
-    async def bound(self, id: str, info: SandboxInfo) -> None:
+    async def bound(
+        self, id: str, ref: SandboxRef, *, expires_at: datetime | None
+    ) -> None:
         """This is the sandbox."""
         if id in self._counted:
             await self._context.installation.ledger.bound(
-                id, info.ref, expires_at=info.expires_at
+                id, ref, expires_at=expires_at
             )
 
     async def refused(self, id: str) -> None:
@@ -91,12 +93,13 @@ class Reservations:
             await self._context.installation.ledger.uncertain(id)
             await self._context.installation.ledger.released(id)
 
-    async def uncertain(self, id: str) -> None:
-        """Whether there is a sandbox has to be asked later."""
+    async def left_open(self, id: str) -> None:
+        """Whether there is a sandbox has to be asked later, by whoever comes first."""
         if id in self._counted:
             await self._context.installation.ledger.uncertain(id)
+            await self.leave(id, keep_until=None)
 
-    async def renew(self, id: str, expires_at: datetime) -> None:
+    async def renew(self, id: str, expires_at: datetime | None) -> None:
         """We still use it."""
         if id in self._counted:
             await self._context.installation.ledger.renew(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 
 import anyio
@@ -15,21 +16,23 @@ from sandbook.api import (
     Bound,
     Provider,
     Sandbox,
-    SandboxSpec,
+    SandboxInfo,
 )
 from sandbook.chain import words_for
 from sandbook.errors import (
-    CreateUnknown,
     NoProvider,
+    ProviderError,
     ProviderUnavailable,
     SandbookError,
     SandboxGone,
     TeardownFailed,
+    told,
 )
 from sandbook.expressions import evaluate
 from sandbook.plan import MAIN, PlannedSandbox, sandbox_options
 from sandbook.runner import _reuse as reuse
 from sandbook.runner._context import BookContext
+from sandbook.runner._creating import Create, UndecidedError
 from sandbook.runner._interpreters import Interpreters, contexts_of
 from sandbook.runner._lasting import LastingSandbox
 from sandbook.runner._live import CannotStart, Live, facts, not_destroyed
@@ -173,11 +176,11 @@ class Sandboxes:
 
     def _lasting(self, provider: Provider, sandbox: Sandbox) -> Sandbox:
         """The sandbox as steps use it: over a connection that breaks and is mended."""
+        return LastingSandbox(Line(provider=provider, sandbox=sandbox, note=self._note))
 
-        def note(text: str) -> None:
-            self._context.recorder.note("", text)
-
-        return LastingSandbox(Line(provider=provider, sandbox=sandbox, note=note))
+    def _note(self, text: str) -> None:
+        """Tell what is no step's."""
+        self._context.recorder.note("", text)
 
     def _planned(self, name: str) -> PlannedSandbox:
         return self._context.plan.sandboxes[name]
@@ -199,8 +202,15 @@ class Sandboxes:
             began = monotonic()
             try:
                 live = await self._create(planned, candidate.name, options)
+            except UndecidedError as stop:
+                attempts.append((candidate.name, str(stop)))
+                kind = type(stop.error).__name__
+                self._tried(candidate.name, kind, str(stop), monotonic() - began)
+                raise CannotStart(
+                    NoProvider(attempts, remedy=stop.error.remedy)
+                ) from stop
             except ProviderUnavailable as error:
-                attempts.append((candidate.name, str(error)))
+                attempts.append((candidate.name, told(error)))
                 kind = type(error).__name__
                 self._tried(candidate.name, kind, str(error), monotonic() - began)
             except SandbookError as error:
@@ -237,7 +247,13 @@ class Sandboxes:
             key=reserved.key,
             reservation=reserved.id,
         )
-        sandbox = await self._send_create(provider, spec, reserved.key, reserved.id)
+        sandbox = await Create(
+            provider=provider,
+            spec=spec,
+            reserved=reserved,
+            reservations=self._reservations,
+            note=self._note,
+        ).sandbox()
         live = Live(
             name=planned.name,
             sandbox=self._lasting(provider, sandbox),
@@ -257,41 +273,30 @@ class Sandboxes:
     async def _record(self, live: Live) -> None:
         # It exists: a cancellation now must not lose it between ledger and journal.
         with anyio.CancelScope(shield=True):
-            info = await live.sandbox.info()
+            info = await self._told(live)
             live.expires_at = info.expires_at
-            await self._reservations.bound(live.reservation, info)
-            told = facts(live.name, live.sandbox, info)
-            self._context.recorder.emit("sandbox.created", **told)
+            await self._reservations.bound(
+                live.reservation, info.ref, expires_at=info.expires_at
+            )
+            fields = facts(live.name, live.sandbox, info)
+            self._context.recorder.emit("sandbox.created", **fields)
 
-    async def _send_create(
-        self, provider: Provider, spec: SandboxSpec, key: str, reservation: str
-    ) -> Sandbox:
-        await self._reservations.sent(reservation)
+    async def _told(self, live: Live) -> SandboxInfo:
+        """What its provider says of it; where it does not answer, what we know."""
         try:
-            return await provider.create(spec, key=key)
-        except CreateUnknown:
-            adopted = await self._adopt(provider, spec.labels)
-            if adopted is None:
-                await self._reservations.refused(reservation)
-                raise
-            return adopted
-        except BaseException as error:
-            # A refusal proves that nothing was made; anything else leaves it open
-            # until somebody asks the provider.
-            if isinstance(error, SandbookError):
-                await self._reservations.refused(reservation)
-            else:
-                await self._reservations.uncertain(reservation)
-            raise
-
-    async def _adopt(
-        self, provider: Provider, labels: Mapping[str, str]
-    ) -> Sandbox | None:
-        """The sandbox that a create with a lost reply made after all."""
-        wanted = {"sandbook.reservation": labels["sandbook.reservation"]}
-        async for info in provider.list(wanted):
-            return await provider.attach(info.ref)
-        return None
+            return await live.sandbox.info()
+        except ProviderError:
+            can = live.provider.info.capabilities(
+                self._context.installation.settings_of(live.sandbox.ref.provider)
+            )
+            return SandboxInfo(
+                ref=live.sandbox.ref,
+                state="running",
+                labels={},
+                metadata={},
+                expires_at=None,
+                isolation=can.isolation,
+            )
 
     async def _keep_alive(self, live: Live) -> None:
         while not live.ended:
@@ -301,15 +306,16 @@ class Sandboxes:
                 await self._beat(live)
 
     async def _beat(self, live: Live) -> None:
-        try:
+        expires_at = None
+        # The step that uses it finds out, with a better message than ours.
+        with suppress(SandbookError):
             expires_at = await live.sandbox.extend(live.lifetime)
-        except SandbookError:
-            # The step that uses it finds out, with a better message than ours.
+        if live.ended:
             return
-        if expires_at is None or live.ended:
+        await self._reservations.renew(live.reservation, expires_at)
+        if expires_at is None:
             return
         live.expires_at = expires_at
-        await self._reservations.renew(live.reservation, expires_at)
         self._context.recorder.emit(
             "sandbox.extended", name=live.name, expires_at=expires_at.isoformat()
         )

@@ -69,6 +69,11 @@ class E2BServer(Application):
         await self._snapshots.clear()
         await super().clear()
 
+    async def touch(self, name: str) -> None:
+        """Make an empty file in the home of each sandbox."""
+        for machine in self._machines:
+            await machine.sandbox.files.write(f"{machine.home}/{name}", b"")
+
     def made(self) -> int:
         """How many sandboxes there ever were."""
         return len(self._sandboxes.ever())

@@ -57,6 +57,10 @@ class Application:
         """How many sandboxes there ever were."""
         return 0
 
+    async def touch(self, name: str) -> None:
+        """Make an empty file in the home of each sandbox."""
+        raise NotImplementedError
+
     def state(self) -> Mapping[str, object]:
         """What lives."""
         return {}
