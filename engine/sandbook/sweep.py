@@ -242,7 +242,8 @@ def _is_configured(installation: Installation, name: str) -> bool:
     try:
         info = installation.registry.provider_info(name)
     except SandbookError:
-        return False
+        # It may have sandboxes: whoever asks it hears what is wrong with it.
+        return True
     if not all(installation.environ.get(variable) for variable in info.credentials):
         return False
     preferences = installation.preferences

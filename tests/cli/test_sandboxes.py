@@ -78,11 +78,42 @@ def test_a_paused_sandbox_is_listed_as_that_and_ended_as_it_is(cli: Cli) -> None
         await box.aclose()
 
     anyio.run(pause)
-    assert [row["state"] for row in cli.sandboxes()] == ["paused"]
     assert cli("sandboxes").out.splitlines()[1].split()[:3] == [made, "local", "paused"]
     called = cli("sandboxes", "kill", made)
     assert (called.code, called.out) == (0, f"sandbox {made}: destroyed\n")
     assert cli.sandboxes() == []
+
+
+def test_a_plugin_that_is_broken_is_told_beside_what_lives(cli: Cli) -> None:
+    cli.plugin("wreck", code="import nothing_of_that_name")
+    called = cli("sandboxes")
+    assert (called.code, called.out) == (0, "no sandbox lives\n")
+    assert called.err.startswith("warning: wreck could not be asked: plugin 'wreck' is")
+    assert "nothing_of_that_name" in called.err
+
+
+def test_a_provider_that_never_answers_and_never_closes_ends_no_command(
+    cli: Cli,
+) -> None:
+    bare_plugin(
+        cli,
+        """
+        import anyio
+
+
+        class Provider(Base):
+            async def list(self, labels):
+                await anyio.sleep_forever()
+                yield
+
+            async def aclose(self):
+                await anyio.sleep_forever()
+        """,
+    )
+    called = cli("sandboxes", "ls", "--within", "200ms")
+    assert called.code == 0
+    silent = "warning: bare could not be asked: bare did not answer within 0.2 s\n"
+    assert called.err == silent
 
 
 def test_a_sandbox_is_ended_by_the_beginning_of_its_id(cli: Cli) -> None:
