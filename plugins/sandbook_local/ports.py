@@ -145,6 +145,9 @@ class LocalPorts:
 
 async def _join(outer: socket.socket, inner: socket.socket) -> None:
     """Carry both directions until both have ended."""
+    for way in (outer, inner):
+        # What comes in small pieces would wait for the other side's word, 40 ms each.
+        way.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_carry, outer, inner)
         tasks.start_soon(_carry, inner, outer)

@@ -19,6 +19,7 @@ from sandbook.errors import PortClosed, SandboxLost, UsageError
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import argv, text_of
+from tests.sandbook_local.own_sockets import sends_at_once
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +124,20 @@ async def _all_of(way: SocketStream) -> bytes:
 async def _leaving(sandbox: LocalSandbox) -> AsyncGenerator[None]:
     yield
     await sandbox.aclose()
+
+
+async def test_small_pieces_are_passed_on_without_waiting_for_an_answer(
+    sandbox: LocalSandbox,
+) -> None:
+    await _serve(
+        sandbox, "way, _ = server.accept()\nway.sendall(way.recv(1))\nway.recv(1)"
+    )
+    async with _connected(sandbox) as way:
+        await way.send(b"x")
+        assert await way.receive() == b"x"
+        _, port = await _place(sandbox)
+        # Ours at the listener, and the one that leads inside; the third is the test's.
+        assert sends_at_once({port, _PORT}) == [True, True, True]
 
 
 async def test_a_web_server_inside_is_reached_by_the_url(

@@ -101,7 +101,9 @@ class Listener:
 
 
 def _bind(port: int) -> socket.socket:
-    channel = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio sends small pieces at once only on sockets that say they are TCP's: else
+    # each answer of head and body waits 40 ms for the client's word.
+    channel = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     channel.bind(("127.0.0.1", port))
