@@ -155,8 +155,8 @@ def test_a_port_has_a_host_of_its_own_where_the_service_gives_one(away: Away) ->
 def test_asking_for_a_port_makes_no_connection_to_it(away: Away) -> None:
     serve = (
         "import socket; s = socket.create_server(('127.0.0.1', 8091)); "
-        "open('up', 'w'); c, _ = s.accept(); c.sendall(b'HTTP/1.0 200 OK\\r\\n"
-        "\\r\\nonce'); c.close()"
+        "open('up', 'w'); c, _ = s.accept(); c.recv(4096); "
+        "c.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nonce'); c.close()"
     )
 
     async def asked() -> None:
