@@ -31,6 +31,9 @@ from sandbook.sweep import sweep
 PRECEDENCE = (130, 70, 2, 3, 4, 1, 5, 0)
 """Exit codes; of several runs the first that any of them has counts."""
 
+_GARBAGE = 20_000
+"""Objects that are made before garbage among them is looked for."""
+
 PATIENCE_S = 0.2
 """How long a finished run waits for the sweep beside it."""
 
@@ -66,7 +69,9 @@ def run_book(opened: Opened, request: RunRequest, manner: Manner) -> RunEnd:
         on_stuck=partial(_leave, console),
     )
     # What is here now stays to the end; what a long run makes is looked through again.
+    # Not as often as usual: until the first sandbox is there most of it is loaded code.
     gc.freeze()
+    gc.set_threshold(_GARBAGE)
     gc.enable()
     cause = ""
     try:
