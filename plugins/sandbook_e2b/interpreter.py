@@ -14,7 +14,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -113,11 +113,12 @@ class NativeCode:
             return
         await self._files.write(place, b"", mode=0o600)
         events: list[CodeEvent] = []
-        async for event in self._run(cell):
-            events.append(event)
-            if isinstance(event, Done):
-                await self._files.write(place, results.written(events), mode=0o600)
-            yield event
+        async with aclosing(self._run(cell)) as told_now:
+            async for event in told_now:
+                events.append(event)
+                if isinstance(event, Done):
+                    await self._files.write(place, results.written(events), mode=0o600)
+                yield event
 
     async def interrupt(self) -> None:
         """Interrupt the cell that runs here; the variables stay."""

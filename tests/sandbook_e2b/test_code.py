@@ -203,12 +203,14 @@ def test_a_cell_that_is_too_large_is_refused_before_it_runs(away: Away) -> None:
 
 
 ENDS_LATE = """
-import time
-print("up", flush=True)
+import signal, time
 try:
+    print("up", flush=True)
     while True: pass
 except KeyboardInterrupt:
-    time.sleep(2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(1.5)
+    signal.signal(signal.SIGINT, before)
     raise
 """
 
@@ -275,6 +277,7 @@ def test_native_cells_after_a_timeout_are_never_silently_empty(away: Away) -> No
                 async for event in events:
                     assert isinstance(event, Text)
                     break
+            await anyio.sleep(0.5)  # it has heard that we left, and is not through
             assert main(await give(code, "x + 1", key="behind")) == "8"
 
     away.run(told)

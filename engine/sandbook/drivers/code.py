@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import cache
 from importlib import resources
 from typing import Any, NoReturn
@@ -20,13 +21,17 @@ from sandbook.api import (
 )
 from sandbook.drivers.channel import Channel, ChannelClosed
 from sandbook.drivers.failures import failure
+from sandbook.drivers.inside.languages import PART
 from sandbook.drivers.link import Link
 from sandbook.errors import ProviderError, SpecRejected, Unsupported
 
 LANGUAGES = frozenset({"python", "bash", "javascript"})
 """Those that our driver knows."""
 
-_PROGRAMS = {"python": "python_cells.py", "javascript": "javascript.js"}
+_PROGRAMS = {
+    "python": ("python_cells.py", "notebook.py"),
+    "javascript": ("javascript.js",),
+}
 _LARGEST = 8 << 20
 _TRIES = 5
 
@@ -87,8 +92,9 @@ class DriverCode:
         for _ in range(_TRIES):
             try:
                 channel = await self._link.channel()
-                async for event in self._told(channel, order, answers):
-                    yield event
+                async with aclosing(self._told(channel, order, answers)) as told:
+                    async for event in told:
+                        yield event
             except ChannelClosed:
                 await self._link.host.must_live("code.run")
             else:
@@ -139,7 +145,7 @@ class DriverCode:
             **self._asked(what),
             "cwd": context.cwd,
             "env": dict(context.env),
-            "program": _program(context.language),
+            "program": program(context.language),
         }
         answer = await self._link.call(asked, operation="code")
         if "error" in answer:
@@ -233,12 +239,11 @@ def _clean(text: str) -> str:
 
 
 @cache
-def _program(language: str) -> str:
+def program(language: str) -> str:
     """Our own part of an interpreter, as text."""
-    if language not in _PROGRAMS:
-        return ""
     files = resources.files("sandbook.drivers.programs")
-    return files.joinpath(_PROGRAMS[language]).read_text("utf-8")
+    names = _PROGRAMS.get(language, ())
+    return PART.join(files.joinpath(name).read_text("utf-8") for name in names)
 
 
 def _refuse_language(link: Link, language: str, there: frozenset[str]) -> NoReturn:

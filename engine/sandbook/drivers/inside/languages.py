@@ -36,10 +36,15 @@ if TYPE_CHECKING:
 PROGRAMS = {"python": "python3", "bash": "bash", "javascript": "node"}
 """The languages, and the program that each needs."""
 
+PART = "\f"
+"""Between the texts of a program that has several."""
+
 _PYTHON = (
-    "import os;o=os.fdopen(3,'rb');g={'__name__':'sandbook_cells'};"
-    "f=open(%r,encoding='utf-8');s=f.read();f.close();"
-    "exec(compile(s,'<sandbook>','exec'),g);g['main'](o)"
+    "import os\no=os.fdopen(3,'rb');g={'__name__':'sandbook_cells'}\n"
+    "with open(%r,encoding='utf-8') as f:\n"
+    " s,n=f.read().split('\f')\n"
+    "exec(compile(s,'<sandbook>','exec'),g)\n"
+    "g['main'](o,n)"
 )
 _NAMES = {
     "python": re.compile(r"\w+"),

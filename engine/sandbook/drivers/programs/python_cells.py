@@ -12,6 +12,7 @@ import base64
 import builtins
 import contextlib
 import inspect
+import io
 import json
 import linecache
 import math
@@ -22,6 +23,7 @@ import signal
 import sys
 import traceback
 import types
+import warnings
 
 # Values of cells are of any type.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -98,6 +100,11 @@ def bundle(value: object) -> dict[str, object]:
         found = {kind: shown for kind, shown in forms.items() if shown is not None}
     if "text/plain" not in found:
         found["text/plain"] = _text(value)
+    return with_json(found, value)
+
+
+def with_json(found: dict[str, object], value: object) -> dict[str, object]:
+    """What it looks like, and the value as JSON where it fits."""
     if "application/json" not in found:
         with contextlib.suppress(NotJson, ValueError, RecursionError):
             found["application/json"] = json.loads(to_json(value))
@@ -170,7 +177,8 @@ class Cells:
         values: dict[str, str] = {}
         name = f"<cell {self._count}>"
         self.names.update(order["bind"])
-        error = self._guarded(lambda: self._execute(order["source"], name))
+        error = self._guarded(lambda: self.execute(order["source"], name))
+        self.show_figures()
         if error is not None:
             failed = told_of(error)
         else:
@@ -200,7 +208,8 @@ class Cells:
         if self.is_running:
             raise KeyboardInterrupt
 
-    def _execute(self, source: str, name: str) -> None:
+    def execute(self, source: str, name: str) -> None:
+        """Run it; raises what it raised."""
         lines = source.splitlines(keepends=True)
         linecache.cache[name] = (len(source), None, lines, name)
         tree = _parsed(source, name)
@@ -236,6 +245,19 @@ class Cells:
         except BaseException:
             wanted.cancel()
             raise
+
+    def show_figures(self) -> None:
+        """Show and close what was drawn, as in a notebook."""
+        drawn = sys.modules.get("matplotlib._pylab_helpers")
+        if drawn is None:
+            return
+        with contextlib.suppress(Exception):  # whatever a figure is made of
+            for manager in drawn.Gcf.get_all_fig_managers():
+                data = io.BytesIO()
+                manager.canvas.figure.savefig(data, format="png", bbox_inches="tight")
+                found = bundle(manager.canvas.figure)
+                self.show({**found, "image/png": data.getvalue()}, main=False)
+            drawn.Gcf.destroy_all()
 
     def _read(
         self, wanted: dict[str, str]
@@ -290,7 +312,7 @@ def told_of(error: BaseException) -> dict[str, str]:
 
 
 def _is_theirs(place: types.TracebackType) -> bool:
-    return place.tb_frame.f_code.co_filename.startswith("<cell ")
+    return place.tb_frame.f_code.co_filename.startswith(("<cell ", "<ipython-input"))
 
 
 def tell(message: dict[str, Any]) -> None:
@@ -320,22 +342,35 @@ def _prepare(cells: Cells) -> None:
     os.set_inheritable(_ANSWERS, False)
     sys.modules["__main__"] = cells.main
     sys.argv = [""]
+    os.environ.setdefault("MPLBACKEND", "agg")
+    warnings.filterwarnings("ignore", message=".* is non-interactive")
     builtins.input = _refuse_input
     builtins.display = cells.display  # type: ignore[attr-defined]  # as in a notebook
     del cells.names["display"]
     signal.signal(signal.SIGINT, cells.interrupted)
 
 
-def main(orders: BinaryIO) -> None:
+def main(orders: BinaryIO, notebook: str) -> None:
     """Run cells until there are no more."""
     if sys.version_info < (3, 8):  # noqa: UP036 - it is not our own
         tell({"refused": "the sandbox's python3 is older than 3.8"})
         return
-    cells = Cells()
+    cells = _made(notebook)
     _prepare(cells)
     tell({"ready": True})
     for line in _lines(orders):
         cells.run(json.loads(line))
+
+
+def _made(notebook: str) -> Cells:
+    """By IPython where it is there: another text of ours knows how."""
+    names = globals()
+    try:
+        exec(compile(notebook, "<sandbox>", "exec"), names)  # noqa: S102 - our own
+    except Exception:  # noqa: BLE001 - not there, or too old, or too new
+        return Cells()
+    made: Cells = names["CELLS"]
+    return made
 
 
 def _lines(orders: BinaryIO) -> Iterable[bytes]:
