@@ -15,7 +15,7 @@ import pytest
 
 from sandbook.api import Provider, Sandbox
 from sandbook.scaffold import provider_files
-from sandbook.testing._check import CHECKS
+from sandbook.testing.conformance import CHECKS
 from tests.cli.calls import Cli
 
 SKIPPED = {"A05b", "A06", "A07", "A08"}
