@@ -115,7 +115,7 @@ class Chain:
                 passed.append(_passed(name, "not_installed", str(error)))
                 continue
             settings = self._settings_of(name)
-            missing = [v for v in info.credentials if not settings.environ.get(v)]
+            missing = info.missing(settings)
             if missing:
                 reason = f"{', '.join(missing)} is not set"
                 outcome = "not_configured" if named else NOT_SET_UP

@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from sandbook.api import Capabilities, ProviderInfo, Settings, hookimpl
+from sandbook_e2b.accounts import KEY, credentials, lifetime
 
 LONGEST = 86_400.0
 """Seconds that a sandbox may live, of the largest plan."""
@@ -57,6 +58,8 @@ _EMULATED = frozenset(
 )
 
 _URL = r"^https?://[^\s@]+$"
+_DOMAIN = r"^[^\s/@:]+$"
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 _SETTINGS_SCHEMA = MappingProxyType(
     {
@@ -71,7 +74,7 @@ _SETTINGS_SCHEMA = MappingProxyType(
             },
             "domain": {
                 "type": "string",
-                "pattern": r"^[^\s/@:]+$",
+                "pattern": _DOMAIN,
                 "description": "the domain of a service that speaks E2B's protocol "
                 "(E2B_DOMAIN, else e2b.app)",
             },
@@ -86,6 +89,33 @@ _SETTINGS_SCHEMA = MappingProxyType(
                 "pattern": _URL,
                 "description": "where all sandboxes are reached, told apart by headers "
                 "(E2B_SANDBOX_URL, else a host for each)",
+            },
+            "api_key_from": {
+                "type": "string",
+                "pattern": _NAME,
+                "description": "the variable that holds the key (E2B_API_KEY)",
+            },
+            "account": {
+                "type": "string",
+                "description": "which of `accounts` makes sandboxes; without it the "
+                "one of E2B_API_KEY",
+            },
+            "accounts": {
+                "type": "object",
+                "description": "further accounts by name; what E2B_DOMAIN, E2B_API_URL "
+                "and E2B_SANDBOX_URL say is not for them",
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["api_key_from"],
+                    "properties": {
+                        "api_key_from": {"type": "string", "pattern": _NAME},
+                        "template": {"type": "string", "minLength": 1},
+                        "domain": {"type": "string", "pattern": _DOMAIN},
+                        "api_url": {"type": "string", "pattern": _URL},
+                        "sandbox_url": {"type": "string", "pattern": _URL},
+                    },
+                },
             },
             "request_timeout": {
                 "type": "number",
@@ -112,8 +142,10 @@ INFO = ProviderInfo(
     summary="E2B: a virtual machine for each sandbox",
     factory="sandbook_e2b.provider:E2BProvider",
     settings_schema=_SETTINGS_SCHEMA,
-    credentials=("E2B_API_KEY",),
+    credentials=(KEY,),
     capabilities=_capabilities,
+    credentials_of=credentials,
+    lifetime_of=lifetime,
 )
 
 

@@ -31,14 +31,16 @@ from sandbook.errors import (
     NotConfigured,
     NotInstalled,
     ProviderError,
+    SandbookError,
     SandboxGone,
     SandboxLost,
     SpecRejected,
     TeardownFailed,
     Unreachable,
-    Unsupported,
+    UsageError,
 )
-from sandbook_e2b import INFO, LONGEST, records
+from sandbook_e2b import INFO, LONGEST, records, specs
+from sandbook_e2b.accounts import Account, chosen, owner, reached
 from sandbook_e2b.failures import translate
 from sandbook_e2b.leaving import leave_in_peace
 from sandbook_e2b.loading import load_client
@@ -54,11 +56,9 @@ PAGE = 100
 
 _SDK = "e2b_code_interpreter"
 _PIP = "pip install e2b-code-interpreter"
-_TEMPLATE = "code-interpreter-v1"
 _REQUEST_TIMEOUT = 60.0
 _RETRIES = 2
 _OPEN_PAUSE = 0.3
-_EVERYTHING = "0.0.0.0/0"
 
 
 class E2BProvider:
@@ -69,7 +69,7 @@ class E2BProvider:
     def __init__(self, settings: Settings) -> None:
         """Touches nothing, and loads nothing of the SDK."""
         self._settings = settings
-        self._made: type[AsyncSandbox] | None = None
+        self._made: dict[str | None, type[AsyncSandbox]] = {}
 
     async def preflight(self, *, live: bool = False) -> Diagnosis:
         """Whether there are key and SDK; `live` asks the service."""
@@ -78,9 +78,9 @@ class E2BProvider:
             if not live:
                 return Diagnosis(state="ready", message="the key is set")
             began = time.monotonic()
-            paginator = self._sdk().list(limit=1)
+            paginator = self._sdk(chosen(self._settings)).list(limit=1)
             await paginator.next_items(retries=0)
-        except NotConfigured as error:
+        except (NotConfigured, UsageError) as error:
             return _diagnosis("not_configured", error)
         except NotInstalled as error:
             return _diagnosis("not_installed", error)
@@ -93,19 +93,28 @@ class E2BProvider:
 
     async def create(self, spec: SandboxSpec, *, key: str) -> E2BSandbox:
         """Make a sandbox; the same key gives the same one."""
-        self._refuse(spec)
+        specs.refuse(spec)
         self._refuse_setup()
+        account = self._account_for(spec)
         # Not cut in the middle: a request that has left may make one nobody knows of.
         with anyio.CancelScope(shield=True):
-            made = await self._create(spec, key)
-        return await self._open_new(made, spec)  # pyright: ignore[reportPossiblyUnboundVariable]  # nobody cancels that scope
+            made = await self._create(account, spec, key)
+        return await self._open_new(account, made, spec)  # pyright: ignore[reportPossiblyUnboundVariable]  # nobody cancels that scope
 
-    async def _open_new(self, made: AsyncSandbox, spec: SandboxSpec) -> E2BSandbox:
+    def _account_for(self, spec: SandboxSpec) -> Account:
+        """The chosen one, or that of the copy it is made from."""
+        if isinstance(spec.template, SnapshotRef):
+            return owner(self._settings, spec.template.account, operation="create")
+        return chosen(self._settings)
+
+    async def _open_new(
+        self, account: Account, made: AsyncSandbox, spec: SandboxSpec
+    ) -> E2BSandbox:
         """Open it, or take it back."""
-        ref = self._ref(made)
+        ref = _new_ref(account, made)
         try:
             await anyio.lowlevel.checkpoint()
-            return await self._open_surely(made, spec)
+            return await self._open_surely(account, made, spec)
         except BaseException as error:
             with anyio.move_on_after(_REQUEST_TIMEOUT, shield=True):
                 await self._take_back(ref)
@@ -115,18 +124,16 @@ class E2BProvider:
                 error.ref = ref
             raise
 
-    def _ref(self, made: AsyncSandbox) -> SandboxRef:
-        now = datetime.now(UTC)
-        return SandboxRef(provider=INFO.name, id=made.sandbox_id, created_at=now)
-
-    async def _open_surely(self, made: AsyncSandbox, spec: SandboxSpec) -> E2BSandbox:
+    async def _open_surely(
+        self, account: Account, made: AsyncSandbox, spec: SandboxSpec
+    ) -> E2BSandbox:
         """Open it; nothing has run there yet, so that it may be done again."""
         for _ in range(_RETRIES):
             try:
-                return await self._open(made, workdir=spec.workdir)
+                return await self._open(account, made, workdir=spec.workdir)
             except (ConnectionLost, Unreachable, Busy):
                 await anyio.sleep(_OPEN_PAUSE)
-        return await self._open(made, workdir=spec.workdir)
+        return await self._open(account, made, workdir=spec.workdir)
 
     async def _take_back(self, ref: SandboxRef) -> None:
         """End it; where that fails it is the engine's to find it by its label."""
@@ -141,20 +148,22 @@ class E2BProvider:
                 remedy="it is looked for by its label; `sandbook reap` ends it",
             ) from error
 
-    async def _create(self, spec: SandboxSpec, key: str) -> AsyncSandbox:
+    async def _create(
+        self, account: Account, spec: SandboxSpec, key: str
+    ) -> AsyncSandbox:
         template = spec.template
         if isinstance(template, SnapshotRef):
             template = template.id
         lifetime = min(spec.lifetime, spec.max_lifetime, LONGEST)
         try:
-            return await self._sdk().create(
-                template or self._told("template", "E2B_DEFAULT_TEMPLATE") or _TEMPLATE,
+            return await self._sdk(account).create(
+                template or account.template,
                 timeout=math.ceil(lifetime),
                 metadata=records.written(spec),
                 envs=dict(spec.env),
                 idempotency_key=hashlib.sha256(key.encode()).hexdigest(),
                 retries=0,
-                **_network(spec),
+                **specs.network(spec),
             )
         except Exception as error:
             raise translate(error, "create") from error
@@ -168,8 +177,8 @@ class E2BProvider:
             SandboxGone: There is none.
             SpecRejected: It is paused, and nobody said that it may go on.
         """
-        self._refuse_setup()
-        sdk = self._sdk()
+        account = owner(self._settings, ref.account, operation="attach")
+        sdk = self._sdk_of(ref.account, "attach")
         try:
             told = await sdk.get_info(ref.id, retries=_RETRIES)
             if told.state.value == "paused" and not resume_paused:
@@ -180,45 +189,51 @@ class E2BProvider:
             raise
         except Exception as error:
             raise translate(error, "attach", ref) from error
-        return await self._open(made, workdir=None)
+        return await self._open(account, made, workdir=None)
 
-    async def _open(self, made: AsyncSandbox, *, workdir: str | None) -> E2BSandbox:
+    async def _open(
+        self, account: Account, made: AsyncSandbox, *, workdir: str | None
+    ) -> E2BSandbox:
         from sandbook_e2b.sandbox import E2BSandbox  # it loads the SDK's own types
 
-        sandbox_url = self._told("sandbox_url", "E2B_SANDBOX_URL")
-        sandbox = E2BSandbox(made, workdir=workdir, sandbox_url=sandbox_url)
+        sandbox = E2BSandbox(
+            made,
+            account=account.name,
+            workdir=workdir,
+            sandbox_url=account.service("sandbox_url"),
+        )
         await sandbox.open()
         return sandbox
 
     async def list(self, labels: Mapping[str, str]) -> AsyncIterator[SandboxInfo]:
-        """Every sandbox that has all these labels, paused ones too."""
+        """Every sandbox of every account that has all these labels, paused ones too."""
         self._refuse_setup()
-        sdk = self._sdk()
         from e2b import SandboxQuery  # the SDK is loaded on first use
 
         query = SandboxQuery(metadata=dict(labels)) if labels else None
-        paginator = sdk.list(query, limit=PAGE)
-        while paginator.has_next:
-            try:
-                page = await paginator.next_items(retries=_RETRIES)
-            except Exception as error:
-                raise translate(error, "list") from error
-            for told in page:
-                record = records.read(
-                    told.metadata,
-                    id=told.sandbox_id,
-                    account=None,
-                    started_at=told.started_at,
-                )
-                if labels.items() <= record.labels.items():
-                    yield record.info(state=told.state.value, end_at=told.end_at)
+        for account in reached(self._settings):
+            paginator = self._sdk(account).list(query, limit=PAGE)
+            while paginator.has_next:
+                try:
+                    page = await paginator.next_items(retries=_RETRIES)
+                except Exception as error:
+                    raise translate(error, "list") from error
+                for told in page:
+                    record = records.read(
+                        told.metadata,
+                        id=told.sandbox_id,
+                        account=account.name,
+                        started_at=told.started_at,
+                    )
+                    if labels.items() <= record.labels.items():
+                        yield record.info(state=told.state.value, end_at=told.end_at)
 
     async def destroy(self, ref: SandboxRef) -> Destroyed:
         """End a sandbox; a paused one is not woken for it."""
-        self._refuse_setup()
+        sdk = self._sdk_of(ref.account, "destroy")
         try:
-            ended = await self._sdk().kill(ref.id, retries=_RETRIES)
-            lives = not ended and await self._is_there(ref)
+            ended = await sdk.kill(ref.id, retries=_RETRIES)
+            lives = not ended and await _is_there(sdk, ref)
         except Exception as error:
             told = translate(error, "destroy", ref)
             if told.exit_code == TeardownFailed.exit_code or _is_unavailable(told):
@@ -228,19 +243,11 @@ class E2BProvider:
             raise _not_ended(ref, "the service says that it is gone, and lists it")
         return "destroyed" if ended else "already_gone"
 
-    async def _is_there(self, ref: SandboxRef) -> bool:
-        """Whether a sandbox that was said to be gone is told of all the same."""
-        try:
-            await self._sdk().get_info(ref.id, retries=_RETRIES)
-        except Exception:  # noqa: BLE001 - whatever the SDK raises, it is not seen
-            return False
-        return True
-
     async def delete_snapshot(self, snapshot: SnapshotRef) -> None:
         """Remove a stored copy."""
-        self._refuse_setup()
+        sdk = self._sdk_of(snapshot.account, "destroy")
         try:
-            await self._sdk().delete_snapshot(snapshot.id)
+            await sdk.delete_snapshot(snapshot.id)
         except Exception as error:
             raise translate(error, "destroy") from error
 
@@ -249,15 +256,20 @@ class E2BProvider:
 
     def _refuse_setup(self) -> None:
         """Refuse where the key or the SDK is missing."""
-        if not self._settings.environ.get("E2B_API_KEY"):
+        account = chosen(self._settings)
+        if account.key is None:
             raise NotConfigured(
-                "E2B_API_KEY is not set",
+                f"{account.variable} is not set",
                 provider=INFO.name,
                 operation="preflight",
                 sent="no",
-                remedy="get a key at https://e2b.dev/dashboard and export E2B_API_KEY",
+                remedy="get a key at https://e2b.dev/dashboard and export "
+                f"{account.variable}",
             )
-        if self._made is None and not _is_installed():
+        self._refuse_missing_sdk()
+
+    def _refuse_missing_sdk(self) -> None:
+        if not self._made and not _is_installed():
             raise NotInstalled(
                 "the SDK of E2B is not installed",
                 provider=INFO.name,
@@ -266,54 +278,46 @@ class E2BProvider:
                 remedy=_PIP,
             )
 
-    def _sdk(self) -> type[AsyncSandbox]:
-        """The SDK's class, bound to this account and service."""
-        if self._made is None:
+    def _sdk_of(self, name: str | None, operation: str) -> type[AsyncSandbox]:
+        """The SDK's class for the account of something that is there."""
+        account = owner(self._settings, name, operation=operation)
+        self._refuse_missing_sdk()
+        return self._sdk(account)
+
+    def _sdk(self, account: Account) -> type[AsyncSandbox]:
+        """The SDK's class, bound to this account and its service."""
+        if account.name not in self._made:
             told: dict[str, Any] = {
-                "api_key": self._settings.environ["E2B_API_KEY"],
-                "domain": self._told("domain", "E2B_DOMAIN"),
-                "api_url": self._told("api_url", "E2B_API_URL"),
-                "sandbox_url": self._told("sandbox_url", "E2B_SANDBOX_URL"),
+                "api_key": account.key,
+                "domain": account.service("domain"),
+                "api_url": account.service("api_url"),
+                "sandbox_url": account.service("sandbox_url"),
                 "request_timeout": self._settings.values.get(
                     "request_timeout", _REQUEST_TIMEOUT
                 ),
             }
             client = load_client()(**{k: v for k, v in told.items() if v is not None})
             leave_in_peace()
-            self._made = client.AsyncSandbox
-        return self._made
-
-    def _told(self, setting: str, variable: str) -> str | None:
-        value = self._settings.values.get(setting)
-        if isinstance(value, str):
-            return value
-        return self._settings.environ.get(variable) or None
-
-    def _refuse(self, spec: SandboxSpec) -> None:
-        """Refuse what would not be kept."""
-        for name in spec.options:
-            _refuse_spec(f"E2B has no option {name!r}", remedy="leave it out")
-        if spec.lifetime <= 0 or spec.max_lifetime <= 0:
-            _refuse_spec("a sandbox must live for a while", remedy="raise `timeout`")
-        if spec.idle_stop is not None:
-            _refuse_what("end when they are idle", remedy="leave out the idle limit")
-        limits = spec.resources
-        written = (limits.cpus, limits.memory, limits.pids, limits.disk)
-        if any(limit is not None for limit in written) and not limits.best_effort:
-            remedy = "build a template of that size and name it"
-            _refuse_what("be limited one by one", remedy=remedy)
-        if spec.network == "host":
-            remedy = "use `network: true`"
-            _refuse_what("use this computer's network", remedy=remedy)
+            self._made[account.name] = client.AsyncSandbox
+        return self._made[account.name]
 
 
-def _network(spec: SandboxSpec) -> dict[str, Any]:
-    if spec.network == "off":
-        return {"allow_internet_access": False}
-    if isinstance(spec.network, tuple):
-        rules = {"allow_out": list(spec.network), "deny_out": [_EVERYTHING]}
-        return {"network": rules}
-    return {"allow_internet_access": True}
+def _new_ref(account: Account, made: AsyncSandbox) -> SandboxRef:
+    return SandboxRef(
+        provider=INFO.name,
+        id=made.sandbox_id,
+        account=account.name,
+        created_at=datetime.now(UTC),
+    )
+
+
+async def _is_there(sdk: type[AsyncSandbox], ref: SandboxRef) -> bool:
+    """Whether a sandbox that was said to be gone is told of all the same."""
+    try:
+        await sdk.get_info(ref.id, retries=_RETRIES)
+    except Exception:  # noqa: BLE001 - whatever the SDK raises, it is not seen
+        return False
+    return True
 
 
 def _life_left(told: Told) -> float:
@@ -339,7 +343,7 @@ def _is_unavailable(error: ProviderError) -> bool:
     return isinstance(error, AuthRejected)
 
 
-def _diagnosis(state: Any, error: ProviderError) -> Diagnosis:
+def _diagnosis(state: Any, error: SandbookError) -> Diagnosis:
     return Diagnosis(state=state, message=error.message, remedy=error.remedy)
 
 
@@ -361,22 +365,6 @@ def _unusable(error: ProviderError, ref: SandboxRef) -> Unreachable:
         ref=ref,
         sent="yes",
         remedy="try again; https://status.e2b.dev tells of outages",
-    )
-
-
-def _refuse_spec(message: str, *, remedy: str) -> NoReturn:
-    raise SpecRejected(
-        message, provider=INFO.name, operation="create", sent="no", remedy=remedy
-    )
-
-
-def _refuse_what(what: str, *, remedy: str) -> NoReturn:
-    raise Unsupported(
-        f"sandboxes of E2B cannot {what}",
-        provider=INFO.name,
-        operation="create",
-        sent="no",
-        remedy=remedy,
     )
 
 

@@ -68,9 +68,15 @@ class E2BSandbox:
     home: str
 
     def __init__(
-        self, made: AsyncSandbox, *, workdir: str | None, sandbox_url: str | None
+        self,
+        made: AsyncSandbox,
+        *,
+        account: str | None,
+        workdir: str | None,
+        sandbox_url: str | None,
     ) -> None:
         self._made = made
+        self._account = account
         self._sandbox_url = sandbox_url
         self._workdir = workdir
         self.link = Link(self)
@@ -90,7 +96,7 @@ class E2BSandbox:
         return records.read(
             told.metadata,
             id=told.sandbox_id,
-            account=None,
+            account=self._account,
             started_at=told.started_at,
         )
 
@@ -173,7 +179,12 @@ class E2BSandbox:
             told = await self._made.create_snapshot(shown, retries=0)
         except Exception as error:
             raise translate(error, "snapshot", self.ref) from error
-        return SnapshotRef(provider=INFO.name, id=told.snapshot_id, kind="memory")
+        return SnapshotRef(
+            provider=INFO.name,
+            id=told.snapshot_id,
+            account=self._account,
+            kind="memory",
+        )
 
     async def metrics(self) -> Measured | None:
         """What it uses, by the newest measurement there is."""

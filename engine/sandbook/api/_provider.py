@@ -270,6 +270,10 @@ class ProviderInfo:
 
     `factory` is "package.module:Class", called with `Settings`; `credentials` are
     names of variables, `extra` the name in `pip install "sandbook[extra]"`.
+
+    `credentials_of` names others where settings choose an account. `lifetime_of` is the
+    life of a sandbox that says no `timeout`, in seconds, None = the engine's; without
+    it the variable `<PROVIDER>_DEFAULT_TIMEOUT` says it with a unit.
     """
 
     name: str
@@ -280,3 +284,12 @@ class ProviderInfo:
     credentials: tuple[str, ...]
     capabilities: Callable[[Settings], Capabilities]
     extra: str | None = None
+    credentials_of: Callable[[Settings], tuple[str, ...]] | None = None
+    lifetime_of: Callable[[Settings], float | None] | None = None
+
+    def missing(self, settings: Settings) -> tuple[str, ...]:
+        """The variables that must be set and are not."""
+        needed = self.credentials
+        if self.credentials_of is not None:
+            needed = self.credentials_of(settings)
+        return tuple(name for name in needed if not settings.environ.get(name))

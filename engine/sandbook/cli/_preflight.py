@@ -119,7 +119,7 @@ async def _diagnose(
 async def _ask(
     installation: Installation, info: ProviderInfo, *, live: bool
 ) -> Diagnosis:
-    missing = [name for name in info.credentials if not installation.environ.get(name)]
+    missing = info.missing(installation.settings_of(info.name))
     if missing:
         # Said without loading it: its SDK may take a second to import.
         return Diagnosis(

@@ -39,7 +39,7 @@ from sandbook.runner._live import CannotStart, Live, facts, not_destroyed
 from sandbook.runner._packages import Audience, Packages, Place, install
 from sandbook.runner._reattach import Line
 from sandbook.runner._reservations import Reservations
-from sandbook.runner._spec import make_spec
+from sandbook.runner._spec import make_spec, with_lifetime
 
 DESTROY_TRIES = 3
 HEARTBEATS = 3
@@ -153,6 +153,7 @@ class Sandboxes:
         except SandboxGone:
             # It ended between the look and the attach: as if it had not been there.
             return None
+        options = self._timed(found.provider, options)
         spec = make_spec(self._context, planned, options, labels={})
         live = Live(
             name=planned.name,
@@ -173,6 +174,11 @@ class Sandboxes:
         await self._beat(live)
         self._tasks.start_soon(self._keep_alive, live)
         return live
+
+    def _timed(self, provider: Provider, options: Arguments) -> Arguments:
+        """The options with a lifetime, where the provider's settings say one."""
+        settings = self._context.installation.settings_of(provider.info.name)
+        return with_lifetime(options, provider.info, settings)
 
     def _lasting(self, provider: Provider, sandbox: Sandbox) -> Sandbox:
         """The sandbox as steps use it: over a connection that breaks and is mended."""
@@ -235,6 +241,7 @@ class Sandboxes:
         self, planned: PlannedSandbox, provider_name: str, options: Arguments
     ) -> Live:
         provider = self._context.installation.provider(provider_name)
+        options = self._timed(provider, options)
         packages = Packages.of(options)
         reserved = await self._reservations.reserve(
             provider_name, planned.name, options

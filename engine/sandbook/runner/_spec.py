@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sandbook.api import Arguments, Bound, Network, Resources, SandboxSpec
+from sandbook.api import (
+    Arguments,
+    Bound,
+    Network,
+    ProviderInfo,
+    Resources,
+    SandboxSpec,
+    Settings,
+)
 from sandbook.errors import UsageError
 from sandbook.plan import PlannedSandbox
 from sandbook.runner._context import BookContext
+from sandbook.units import parse_duration
 
 LIFETIME = 600.0
 MAX_LIFETIME = 86_400.0
@@ -17,6 +26,33 @@ def lifetime_of(options: Arguments) -> float:
     """How long the sandbox outlives its last heartbeat, in seconds."""
     value = options.get("timeout")
     return float(value) if isinstance(value, int | float) else LIFETIME
+
+
+def with_lifetime(
+    options: Arguments, info: ProviderInfo, settings: Settings
+) -> Arguments:
+    """The options; where they say no `timeout`, with that of the provider's settings.
+
+    Raises:
+        UsageError: What is set there is no duration.
+    """
+    if options.get("timeout") is not None:
+        return options
+    found = _default_lifetime(info, settings)
+    return options if found is None else {**options, "timeout": found}
+
+
+def _default_lifetime(info: ProviderInfo, settings: Settings) -> float | None:
+    if info.lifetime_of is not None:
+        return info.lifetime_of(settings)
+    variable = f"{info.name.upper().replace('-', '_')}_DEFAULT_TIMEOUT"
+    written = settings.environ.get(variable)
+    try:
+        return parse_duration(written) if written else None
+    except ValueError as error:
+        raise UsageError(
+            f"{variable} is {written!r}", remedy="give a duration, as 10m"
+        ) from error
 
 
 def make_spec(
