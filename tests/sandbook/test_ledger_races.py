@@ -22,7 +22,7 @@ import asyncio, json, os, random, signal, sqlite3, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from sandbook.api import SandboxRef
-from sandbook.errors import QuotaExhausted
+from sandbook.errors import LedgerError, QuotaExhausted
 from sandbook.ledger import Limits, SqliteLedger
 
 path, limit, racers, deaths = Path(sys.argv[1]), *map(int, sys.argv[2:])
@@ -30,17 +30,31 @@ path, limit, racers, deaths = Path(sys.argv[1]), *map(int, sys.argv[2:])
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
+async def surely(call):
+    # A hundred at once on a busy computer: some wait longer than the ledger's patience.
+    while True:
+        try:
+            return await call()
+        except LedgerError as error:
+            if "stayed locked" not in str(error):
+                raise
+
+async def opened():
+    return SqliteLedger.open(path)
+
 async def race(number):
-    ledger = SqliteLedger.open(path)
+    ledger = await surely(opened)
     death = number % 10 if number % 10 < deaths else None
     wanted = Limits(sessions=limit)
     try:
-        held = await ledger.reserve("e2b", f"run{number}", limits=wanted, seconds=60)
+        held = await surely(
+            lambda: ledger.reserve("e2b", f"run{number}", limits=wanted, seconds=60)
+        )
     except QuotaExhausted:
         return "refused"
     if death == 0:
         die()
-    await ledger.sent(held.id)
+    await surely(lambda: ledger.sent(held.id))
     if death == 1:
         die()
     if death == 2:
@@ -50,9 +64,10 @@ async def race(number):
         raw.execute("UPDATE reservation SET state = 'bound'")
         die()
     now = datetime.now(UTC)
-    await ledger.bound(held.id, SandboxRef(provider="e2b", id=held.id, created_at=now))
+    ref = SandboxRef(provider="e2b", id=held.id, created_at=now)
+    await surely(lambda: ledger.bound(held.id, ref))
     if number % 2:
-        await ledger.committed(held.id, ended_at=datetime.now(UTC))
+        await surely(lambda: ledger.committed(held.id, ended_at=datetime.now(UTC)))
     return "granted"
 
 gate, opener = os.pipe()
