@@ -6,6 +6,7 @@ follow at the end, with how much was left out.
 
 from __future__ import annotations
 
+import collections
 import json
 from typing import Any
 
@@ -17,6 +18,8 @@ _TAIL = 128 << 10
 _PIECE = 32 << 10
 _RESULT = 16 << 20
 _RESULTS = 64 << 20
+KEPT = 64 << 20
+"""Bytes of what ended cells gave that are kept to be told again."""
 
 
 class _Stream:
@@ -102,3 +105,20 @@ class Cell:
         line = json.dumps({"event": event}).encode("ascii") + b"\n"
         self.lines.append(line)
         self.size += len(line)
+
+
+class Kept:
+    """Cells that have ended; of the oldest only how, where all give too much."""
+
+    def __init__(self) -> None:
+        self._cells: collections.deque[Cell] = collections.deque()
+        self._size = 0
+
+    def add(self, cell: Cell) -> None:
+        """Keep what it gave, to be told again."""
+        self._cells.append(cell)
+        self._size += cell.size
+        while self._size > KEPT and len(self._cells) > 1:
+            oldest = self._cells.popleft()
+            self._size -= oldest.size
+            oldest.forget()

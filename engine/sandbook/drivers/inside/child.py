@@ -137,3 +137,13 @@ def _wire(targets: tuple[int, ...], theirs: list[int]) -> None:
         os.dup2(source, target, inheritable=True)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def words(status: int) -> str:
+    """How an interpreter ended, in words."""
+    if not os.WIFSIGNALED(status):
+        code = status >> 8
+        return f"the interpreter ended by itself, with exit code {code}"
+    number = os.WTERMSIG(status)
+    told = f"the interpreter was ended by signal {number}"
+    return told + (", as when memory runs out" if number == signal.SIGKILL else "")

@@ -18,8 +18,8 @@ import time
 from typing import Any
 
 from sandbook.drivers.inside import languages, tree
-from sandbook.drivers.inside.cell import STREAMS, Cell
-from sandbook.drivers.inside.child import Child
+from sandbook.drivers.inside.cell import STREAMS, Cell, Kept
+from sandbook.drivers.inside.child import Child, words
 from sandbook.drivers.inside.viewer import Viewer
 from sandbook.drivers.inside.wire import Message
 
@@ -35,8 +35,6 @@ _CUT_OFF = 30.0
 
 _AGAIN = 0.5
 _LOOK = 5.0
-_KEPT = 64 << 20
-"""Bytes of what ended cells gave that are kept to be told again."""
 
 
 class Context:
@@ -52,7 +50,7 @@ class Context:
         self._viewers: list[Viewer] = []
         self._waiting: list[Viewer] = []
         self._cells: dict[str, Cell] = {}
-        self._kept: collections.deque[Cell] = collections.deque()
+        self._kept = Kept()
         self._queue: collections.deque[Cell] = collections.deque()
         self._running: Cell | None = None
         self._child: Child | None = None
@@ -256,7 +254,7 @@ class Context:
         if self._running is None and self._child is not None:
             said = self._child.texts("stderr", whole=True).strip()[-500:]
         self._drain()
-        why = _words(status) + (f": {said}" if said else "")
+        why = words(status) + (f": {said}" if said else "")
         if not self._is_ready:
             self.refused(why)
             return
@@ -333,9 +331,7 @@ class Context:
         values: dict[str, Any] | None = None,
     ) -> None:
         cell.done(status, values or {}, kept=kept, count=self._count, life=self._life)
-        self._kept.append(cell)
-        while sum(each.size for each in self._kept) > _KEPT and len(self._kept) > 1:
-            self._kept.popleft().forget()
+        self._kept.add(cell)
         self._tell()
 
     def _lose(self, why: str, *, kill: bool) -> None:
@@ -395,13 +391,3 @@ class Context:
         for viewer in waiting:
             viewer.answer(message)
             self._flush(viewer)
-
-
-def _words(status: int) -> str:
-    """How an interpreter ended, in words."""
-    if not os.WIFSIGNALED(status):
-        code = status >> 8
-        return f"the interpreter ended by itself, with exit code {code}"
-    number = os.WTERMSIG(status)
-    told = f"the interpreter was ended by signal {number}"
-    return told + (", as when memory runs out" if number == signal.SIGKILL else "")

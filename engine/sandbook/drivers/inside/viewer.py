@@ -49,7 +49,9 @@ class Viewer:
         self.cell = cell
         # What is forgotten later is still what this one began to read.
         self._lines = cell.lines
-        self._next = min(after, len(cell.lines))
+        # Who has heard more than is kept hears how it ended.
+        is_forgotten = cell.is_over and after >= len(cell.lines)
+        self._next = 0 if is_forgotten else after
 
     def send(self) -> bool:
         """Send what can be sent now; False when there is nobody."""
