@@ -51,14 +51,16 @@ class Agent:
 
     def run(self) -> None:
         """Pass lines on until the client has gone."""
-        while time.monotonic() - self.heard < self._patience():
+        is_there = True
+        while is_there:
             for key, _ in self.selector.select(_LOOK):
-                if key.data is None:
-                    if not self._hear():
-                        return
-                else:
+                if key.data is not None:
                     self._pass_back(key.data)
+                elif not self._hear():
+                    return
             _reap()
+            # Behind a look at stdin: what a slow client said meanwhile is there now.
+            is_there = time.monotonic() - self.heard < self._patience()
 
     def _patience(self) -> float:
         return SILENCE_IN_CELLS if self.in_cells else SILENCE
