@@ -33,6 +33,7 @@ MIXED = """
         parallel:
           - {name: one, command: "true"}
           - {name: two, command: "echo why | cat; exit 3"}
+        fail_fast: false
       - name: Never
         command: "true"
     finally:
