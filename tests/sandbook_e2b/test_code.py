@@ -77,12 +77,15 @@ def test_a_cell_whose_reader_is_cut_off_goes_on_and_is_told_once(away: Away) -> 
     async def cut() -> None:
         away.server.arm(Fault(kind="cut", path="/process.Process/Start", after=20_000))
         async with away.box() as box:
+            assert isinstance(box, E2BSandbox)
+            before, enough = await box.link.channel(), False
             code = await box.code(CodeContext(language="python"))
             events: list[CodeEvent] = []
             with anyio.fail_after(WITHIN):
                 async for event in code.run(CodeRequest(key="long", source=source)):
                     events.append(event)
-                    if len(events) % 100 == 0 and away.server.unmet() == []:
+                    if await box.link.channel() is not before and not enough:
+                        enough = True
                         await box.files.write("enough", b"")
             lines = printed(events).split()
             assert lines == [*map(str, range(1, len(lines))), "end"]
