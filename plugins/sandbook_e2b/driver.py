@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PIECE = 512 << 10
 _END_TIMEOUT = 5.0
+_ENDED = ("NotFoundException", "SandboxException")
+"""What writing to a program that has ended raises, among other things."""
 
 
 class DriverCommand:
@@ -58,12 +60,17 @@ class DriverCommand:
             if self._channel.greeted:
                 raise
             # What it complained may come behind the news of its end.
-            if self._channel.closed:
+            if self._may_have_ended():
                 await asyncio.wait(self._tasks[:1], timeout=_END_TIMEOUT)
             self._refuse(error)
         finally:
             if not self._channel.greeted:
                 await self.aclose()
+
+    def _may_have_ended(self) -> bool:
+        """Whether its own end is what closed the channel, and not the way to it."""
+        told = type(self._broken).__name__
+        return self._channel.closed and (self._broken is None or told in _ENDED)
 
     def _refuse(self, error: Exception) -> NoReturn:
         """Tell a sandbox that cannot run it from a way to it that broke."""

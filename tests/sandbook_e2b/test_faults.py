@@ -14,7 +14,7 @@ from tests.sandbook_e2b.fault_table import AWAY, PASSED, PLACES, ROWS, Row, tabl
 
 README = Path(__file__).parents[2] / "plugins" / "README.md"
 PATIENCE = {
-    "sandbook.runner._reattach.WITHIN": 20.0,
+    "sandbook.runner._reattach.WITHIN": 180.0,
     "sandbook.runner._reattach._FIRST_PAUSE": 0.02,
     "sandbook.runner._sandboxes.LONGEST_BEAT": 0.2,
 }
@@ -23,7 +23,8 @@ SHORT = {**PATIENCE, "sandbook.runner._reattach.WITHIN": 1.0}
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_a_fault_has_the_outcome_that_is_documented(cli: Cli, row: Row) -> None:
-    cli.settings({"request_timeout": 1})
+    # Only who is never answered is waited for; any other request may be slow.
+    cli.settings({"request_timeout": 4 if "black hole" in row.faults else 60})
     cli.constants = SHORT if row.for_good else PATIENCE
     before = cli.server.made()
     for fault in row.armed():

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from typing import Any
 
-DEADLINE = 60
+DEADLINE = 240
 
 
 def _call(asked: dict[str, Any]) -> dict[str, Any]:
