@@ -57,6 +57,9 @@ def test_a_command_is_lost_when_the_service_stays_away(cli: Cli) -> None:
     assert ran.step(0).status == "lost"
     assert "it was not found again within" in str(ran.step(0).cause)
     assert ran.step(1).status == "pending"
+    assert ran.report is not None
+    told = str(ran.report.cause)
+    assert 0 < told.index("not found again") < told.index("could not be ended")
     assert ran.ledger == ("bound",), "nobody could end it"
     left: Any = cli.server.state()["sandboxes"]
     assert len(left) == 1

@@ -167,6 +167,9 @@ class _Run:
             for provider, used in (await each.quota()).items()
         }
         causes = [*context.causes, *self._whole.not_ended]
+        if causes and context.stopped is not None and not context.causes:
+            # What was not ended comes behind why the run is red.
+            causes.insert(0, context.stopped.cause)
         self._recorder.emit(
             "run.finished",
             status=context.status,
