@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "python": ("code_python",),
-    "code": ("code_bash", "code_javascript", "code_packages"),
+    "code": ("code_bash", "code_javascript", "code_packages", "code_grace"),
     "files": ("files", "files_hostile", "files_sandbox", "files_trees", "trees"),
     "commands": ("exec", "orders", "pty", "connection", "watch"),
     "lives": ("lifetime", "survival", "pause", "snapshot"),

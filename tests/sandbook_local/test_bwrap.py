@@ -29,7 +29,15 @@ pytestmark = [
 ]
 
 _WITHOUT = {
-    *("connection", "code_packages", "files", "files_hostile", "files_trees", "trees"),
+    *(
+        "connection",
+        "code_packages",
+        "code_grace",
+        "files",
+        "files_hostile",
+        "files_trees",
+        "trees",
+    ),
     *("limits", "limits_cgroup", "proxy", "proxy_hosts", "probe"),
     "../runner/test_planted",
 }

@@ -56,8 +56,10 @@ def keep_running(
                 code = run(ready)
             if stopped.is_stopped:
                 return code
-            warn("", f"waiting for changes of {counted(len(sources), 'path')}; Ctrl-C")
+            told = f"waiting for changes of {counted(len(sources), 'path')}; Ctrl-C"
             try:
+                # Whoever reads it may answer at once.
+                warn("", told)
                 changed = changes.wait()
             except KeyboardInterrupt:
                 return code

@@ -115,8 +115,9 @@ class Command:
 
     async def run(self, step: StepScope) -> Outcome:
         """Start the program and wait for its end, or until it is ready."""
-        request = _request(step)
         sandbox = await step.sandbox()
+        # Not before: a sandbox adds to the environment of its steps.
+        request = _request(step)
         failure = await _shells.refused(step, sandbox, request.program)
         if failure is not None:
             return Outcome(failure=failure)
