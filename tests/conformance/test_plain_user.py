@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [
-    pytest.mark.plain_user,
+    pytest.mark.again,
     pytest.mark.skipif(os.getuid() != 0, reason="is a plain user already"),
 ]
 

@@ -63,6 +63,7 @@ def _cases() -> Iterator[object]:
             yield pytest.param(user, group, id=f"{user}-{group}", marks=marks)
 
 
+@pytest.mark.again
 @pytest.mark.parametrize(("user", "group"), list(_cases()))
 def test_the_same_rules_hold_by_bubblewrap(user: str, group: str) -> None:
     if user == "root" and os.getuid() != 0:

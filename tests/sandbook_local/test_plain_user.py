@@ -17,6 +17,7 @@ _ITSELF = {"bwrap", "plain_user"}
 
 
 @AS_ROOT
+@pytest.mark.again
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_same_rules_hold_for_a_plain_user(group: str) -> None:
     run_again(GROUPS[group], plain=True)

@@ -10,7 +10,7 @@ import anyio
 from anyio import to_thread
 
 from sandbook.api import PortUrl, Sandbox
-from sandbook.errors import SandbookError
+from sandbook.errors import SandbookError, Unsupported
 from sandbook.testing._check import check
 from sandbook.testing._kit import Kit, fails, until
 
@@ -60,6 +60,8 @@ async def _open_port(kit: Kit, box: Sandbox, number: int) -> PortUrl:
     async def is_open() -> bool:
         try:
             found.append(await box.port(number))
+        except Unsupported:
+            raise
         except SandbookError:
             return False
         return True
