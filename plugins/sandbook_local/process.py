@@ -25,7 +25,7 @@ from sandbook_local.folders import is_alive
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Message
 
-_STOP_TIMEOUT = 5.0
+_STOP_TIMEOUT = 20.0
 
 Read = Callable[[], Awaitable[bytes | None]]
 """Gives the next piece of an output, None at its end."""

@@ -48,7 +48,7 @@ from sandbook_local.pty import LocalPty
 if TYPE_CHECKING:
     from sandbook_local.drivers import LocalDriver
 
-_STOP_TIMEOUT = 5.0
+_STOP_TIMEOUT = 20.0
 _TERMINAL_HISTORY = 1 << 20
 _USER = "user"
 _CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}

@@ -17,7 +17,12 @@ from tests.bench._samples import figures_of, slope
 Measured = Mapping[str, Sequence[float]]
 STEPS = (1, 100)
 AT_ONCE = 300
-_RAW = [sys.executable, "-m", "tests.bench.programs.raw_e2b"]
+_RAW = [
+    sys.executable,
+    "-m",
+    "tests.servers.e2b.programs_run",
+    "tests.bench.programs.raw_e2b",
+]
 
 
 @contextmanager

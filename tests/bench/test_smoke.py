@@ -19,7 +19,13 @@ def test_runs_at_once_are_green_and_leave_nothing() -> None:
         told = there.ask("runs_at_once", file, "5")
         assert told["errors"] == [0]
         assert told["each cpu"][0] > 0
-        raw = [sys.executable, "-m", "tests.bench.programs.raw_e2b", "2"]
+        raw = [
+            sys.executable,
+            "-m",
+            "tests.servers.e2b.programs_run",
+            "tests.bench.programs.raw_e2b",
+            "2",
+        ]
         assert there.sample(raw).cpu > 0
 
 

@@ -37,6 +37,7 @@ def run_program(name: str, server: RunningServer, *args: str) -> str:
             "-W",
             "error",
             "-m",
+            "tests.servers.e2b.programs_run",
             f"{_PACKAGE}.{name}",
             *args,
         ],
