@@ -25,7 +25,8 @@ from sandbook_local.folders import is_alive
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Message
 
-_STOP_TIMEOUT = 20.0
+STOP_TIMEOUT = 20.0
+"""Seconds that a program may take to be stopped when nobody waits for it any more."""
 
 Read = Callable[[], Awaitable[bytes | None]]
 """Gives the next piece of an output, None at its end."""
@@ -155,7 +156,7 @@ class LocalProcess:
             self.lost(operation, error)
         except anyio.get_cancelled_exc_class():
             if not self._detached:
-                with anyio.move_on_after(_STOP_TIMEOUT, shield=True):
+                with anyio.move_on_after(STOP_TIMEOUT, shield=True):
                     await self._stop_quietly()
             raise
 

@@ -42,13 +42,12 @@ from sandbook_local.files import LocalFiles
 from sandbook_local.inside import frames
 from sandbook_local.inside.frames import Frame, Message
 from sandbook_local.ports import LocalPorts
-from sandbook_local.process import LocalProcess, lost
+from sandbook_local.process import STOP_TIMEOUT, LocalProcess, lost
 from sandbook_local.pty import LocalPty
 
 if TYPE_CHECKING:
     from sandbook_local.drivers import LocalDriver
 
-_STOP_TIMEOUT = 20.0
 _TERMINAL_HISTORY = 1 << 20
 _USER = "user"
 _CWD_ERRORS = {2: FileMissing, 20: NotAFolder, 13: AccessDenied}
@@ -286,7 +285,7 @@ class LocalSandbox:
             # `call` stops exactly this start, should it arrive after its stop.
             stop: Message = {"do": "stop", "key": order["key"], "call": call}
             with (
-                anyio.move_on_after(_STOP_TIMEOUT, shield=True),
+                anyio.move_on_after(STOP_TIMEOUT, shield=True),
                 contextlib.suppress(ProviderError),
             ):
                 await self._call(operation, stop)

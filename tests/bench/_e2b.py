@@ -17,7 +17,7 @@ from tests.bench._samples import figures_of, slope
 Measured = Mapping[str, Sequence[float]]
 STEPS = (1, 100)
 AT_ONCE = 300
-_RAW = [
+RAW = [
     sys.executable,
     "-m",
     "tests.servers.e2b.programs_run",
@@ -59,9 +59,9 @@ def measure_e2b(place: Place, runs: int) -> Table:
         ours = {n: _ours(there, n) for n in STEPS}
         found = interleave(
             {
-                "raw low": partial(there.sample, [*_RAW, str(low)]),
+                "raw low": partial(there.sample, [*RAW, str(low)]),
                 "ours low": partial(there.sample, ours[low]),
-                "raw high": partial(there.sample, [*_RAW, str(high)]),
+                "raw high": partial(there.sample, [*RAW, str(high)]),
                 "ours high": partial(there.sample, ours[high]),
             },
             runs,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
-from tests.bench._e2b import far
+from tests.bench._e2b import RAW, far
 from tests.bench._place import BenchError, open_place
 from tests.bench._runbooks import write_runbook
 
@@ -19,14 +18,7 @@ def test_runs_at_once_are_green_and_leave_nothing() -> None:
         told = there.ask("runs_at_once", file, "5")
         assert told["errors"] == [0]
         assert told["each cpu"][0] > 0
-        raw = [
-            sys.executable,
-            "-m",
-            "tests.servers.e2b.programs_run",
-            "tests.bench.programs.raw_e2b",
-            "2",
-        ]
-        assert there.sample(raw).cpu > 0
+        assert there.sample([*RAW, "2"]).cpu > 0
 
 
 def test_a_request_that_nobody_answers_spoils_a_bench() -> None:

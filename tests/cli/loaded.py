@@ -24,10 +24,12 @@ from contextlib import suppress
 from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 ROOT = Path(__file__).parents[2]
 _BIGGEST = 1 << 20
+_END_TIMEOUT = 60.0
 _MODULES = (
     "sandbook.cli._running",
     "sandbook.cli._opening",
@@ -39,41 +41,55 @@ _MODULES = (
 
 
 class Loaded:
-    """The process that is forked; one call at a time."""
+    """The process that is forked; one call at a time.
 
-    def __init__(self) -> None:
+    `modules` are loaded on top of the engine, with `environ` on top of `PATH`.
+    """
+
+    def __init__(
+        self, *modules: str, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
         self.lock = threading.Lock()
         with theirs:
+            number = theirs.fileno()
             self._process = subprocess.Popen(
-                (sys.executable, "-m", "tests.cli.loaded", str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
+                (sys.executable, "-m", "tests.cli.loaded", str(number), *modules),
+                pass_fds=(number,),
                 cwd=ROOT,
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environ},
                 stdin=subprocess.DEVNULL,
             )
 
-    def close(self) -> None:
-        """Let it end."""
+    def close(self) -> int:
+        """Let it end; its exit code."""
         self._socket.close()
-        self._process.wait()
+        return self._process.wait(_END_TIMEOUT)
 
     def call(
         self,
         argv: Sequence[str],
         *,
-        stdin: bytes,
+        stdin: bytes = b"",
         env: Mapping[str, str],
         cwd: Path,
         timeout: float,
+        constants: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[int, bytes, bytes]:
         """One call: its exit code, stdout and stderr.
+
+        `constants` are values of modules that are others in it, by their place.
 
         Raises:
             subprocess.TimeoutExpired: It was killed at its time-out.
         """
-        asked = {"argv": [*argv], "env": dict(env), "cwd": str(cwd)}
+        asked = {
+            "argv": [*argv],
+            "env": dict(env),
+            "cwd": str(cwd),
+            "constants": dict(constants),
+        }
         with (
             tempfile.TemporaryFile() as fed,
             tempfile.TemporaryFile() as out,
@@ -143,15 +159,18 @@ def _be(asked: dict[str, Any], streams: list[int]) -> None:
     sys.path[:0] = [asked["cwd"], *filter(None, given)]
     importlib.invalidate_caches()
     sys.argv = ["sandbook", *asked["argv"]]
+    for place, value in asked["constants"].items():
+        module, _, name = place.rpartition(".")
+        setattr(importlib.import_module(module), name, value)
     from sandbook.cli import main
 
     sys.exit(main())
 
 
-def _load() -> None:
+def _load(*modules: str) -> None:
     from sandbook.cli._group import COMMANDS
 
-    for name in _MODULES:
+    for name in (*_MODULES, *modules):
         importlib.import_module(name)
     for name in COMMANDS:
         importlib.import_module(f"sandbook.cli.{name}")
@@ -161,5 +180,6 @@ def _load() -> None:
 
 
 if __name__ == "__main__":
-    _load()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _, given, *others = sys.argv
+    _load(*others)
+    _serve(socket.socket(fileno=int(given)))

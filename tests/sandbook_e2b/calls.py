@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -14,51 +12,28 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sandbook.report import Report, StepReport
+from tests.cli.loaded import Loaded
 from tests.servers.conftest import E2B_KEY
 from tests.servers.running import RunningServer
 
-ROOT = Path(__file__).parents[2]
-
-
-class Warm:
-    """The command line, loaded once (see `warm`)."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def call(self, **asked: object) -> dict[str, Any]:
-        """What one call gave."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+DEADLINE = 240.0
 
 
 @contextmanager
-def warmed() -> Generator[Warm]:
-    """A command line for the tests of a module.
+def warmed() -> Generator[Loaded]:
+    """The command line for the tests of a module, with the SDK.
 
     The SDK tries a refused connection once, where it would wait for seconds.
     """
-    command = (sys.executable, "-m", "tests.sandbook_e2b.warm")
-    environ = {"PATH": os.environ["PATH"], "E2B_CONNECTION_RETRIES": "0"}
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield Warm(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(timeout=60) == 0
+    environ = {"E2B_CONNECTION_RETRIES": "0"}
+    made = Loaded("e2b", "sandbook_e2b.sandbox", environ=environ)
+    try:
+        yield made
+    finally:
+        code = made.close()
+    assert code == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +65,7 @@ class Cli:
     `constants` are patience and pauses that a test cannot wait for, by their place.
     """
 
-    warm: Warm
+    warm: Loaded
     server: RunningServer
     folder: Path
     environ: dict[str, str] = field(default_factory=dict[str, str])
@@ -111,14 +86,21 @@ class Cli:
             **environ,
         }
         before = _runs(state)
-        gave = self.warm.call(
-            argv=argv, env=env, cwd=str(self.folder), constants=self.constants
+        code, *told = self.warm.call(
+            argv,
+            env=env,
+            cwd=self.folder,
+            timeout=DEADLINE,
+            constants=self.constants,
         )
-        assert "Traceback" not in gave["err"], gave["err"]
-        assert E2B_KEY not in gave["out"] + gave["err"]
+        out, err = (each.decode() for each in told)
+        assert "Traceback" not in err, err
+        assert E2B_KEY not in out + err
         fresh = sorted(_runs(state) - before)
         return Called(
-            **gave,
+            code=code,
+            out=out,
+            err=err,
             report=Report.from_journal(fresh[-1] / "journal.jsonl") if fresh else None,
             ledger=self.ledger(),
         )

@@ -11,7 +11,8 @@ import pytest
 
 from sandbook.api import Sandbox, SandboxSpec, Settings
 from sandbook_e2b.provider import E2BProvider
-from tests.sandbook_e2b.calls import Cli, Warm, warmed
+from tests.cli.loaded import Loaded
+from tests.sandbook_e2b.calls import Cli, warmed
 from tests.servers.conftest import E2B_KEY, e2b_server
 from tests.servers.running import RunningServer
 
@@ -66,14 +67,14 @@ def away(e2b_server: RunningServer, tmp_path: Path) -> Away:
 
 
 @pytest.fixture(scope="module")
-def warm() -> Generator[Warm]:
+def warm() -> Generator[Loaded]:
     """The real command line, loaded once."""
     with warmed() as ready:
         yield ready
 
 
 @pytest.fixture
-def cli(warm: Warm, e2b_server: RunningServer, tmp_path: Path) -> Generator[Cli]:
+def cli(warm: Loaded, e2b_server: RunningServer, tmp_path: Path) -> Generator[Cli]:
     """Calls at E2B in a folder of their own."""
     yield Cli(warm, e2b_server, tmp_path)
     # What a red test leaves would make the next one red, too.

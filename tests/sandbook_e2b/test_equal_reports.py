@@ -14,8 +14,9 @@ from sandbook.api import JSON, SandboxSpec, Settings
 from sandbook.testing.reports import PERMITTED, normalise_report, permitted_table
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
+from tests.cli.loaded import ROOT, Loaded
 from tests.runner.package_index import package_index
-from tests.sandbook_e2b.calls import ROOT, Cli, Warm
+from tests.sandbook_e2b.calls import Cli
 from tests.servers.conftest import E2B_KEY
 from tests.servers.e2b.server import E2BServer
 from tests.servers.running import running
@@ -60,7 +61,7 @@ class _WithIPython(LocalProvider):
 
 
 def test_the_example_of_code_cells_has_the_same_report_at_e2b(
-    warm: Warm, tmp_path: Path
+    warm: Loaded, tmp_path: Path
 ) -> None:
     settings = Settings(state=tmp_path / "s", cache=tmp_path / "c")
     with running(E2BServer(_WithIPython(settings), keys=[E2B_KEY])) as server:
@@ -78,7 +79,7 @@ class _OnThisNetwork(LocalProvider):
 
 
 def test_the_example_of_packages_has_the_same_report_at_e2b(
-    warm: Warm, tmp_path: Path
+    warm: Loaded, tmp_path: Path
 ) -> None:
     values = {"allow_host_network": True}
     settings = Settings(state=tmp_path / "s", cache=tmp_path / "c", values=values)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbook_e2b.calls import ROOT, Called, Cli, Warm
+from tests.cli.loaded import ROOT, Loaded
+from tests.sandbook_e2b.calls import Called, Cli
 from tests.servers.e2b.server import E2BServer
 from tests.servers.running import RunningServer, local_provider, running
 
@@ -80,7 +81,7 @@ def _accounts(cli: Cli, **more: object) -> None:
 
 
 def test_several_accounts_are_used_by_name(
-    warm: Warm, two_accounts: RunningServer, tmp_path: Path
+    warm: Loaded, two_accounts: RunningServer, tmp_path: Path
 ) -> None:
     cli = Cli(warm, two_accounts, tmp_path)
     # The key of one account never goes where another one's service is.
