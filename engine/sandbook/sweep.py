@@ -241,10 +241,11 @@ async def askable(installation: Installation) -> tuple[str, ...]:
 def _is_configured(installation: Installation, name: str) -> bool:
     try:
         info = installation.registry.provider_info(name)
+        missing = info.missing(installation.settings_of(name))
     except SandbookError:
         # It may have sandboxes: whoever asks it hears what is wrong with it.
         return True
-    if not all(installation.environ.get(variable) for variable in info.credentials):
+    if missing:
         return False
     preferences = installation.preferences
     named = preferences.chain_is_chosen and name in preferences.chain

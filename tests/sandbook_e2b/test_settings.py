@@ -106,6 +106,23 @@ def test_several_accounts_are_used_by_name(
     two_accounts.check_clean()
 
 
+def test_what_lives_is_asked_for_with_the_key_that_settings_name(
+    warm: Loaded, two_accounts: RunningServer, tmp_path: Path
+) -> None:
+    cli = Cli(warm, two_accounts, tmp_path)
+    _accounts(cli, account="work")
+    keys = {"E2B_API_KEY": "", "WORK_KEY": WORK}
+    kept = cli.run(ECHO, "--keep", **keys)
+    assert kept.report is not None, kept.out + kept.err
+    made = kept.report.sandboxes[0].id
+    # Another ledger, which knows nothing of it: only the service can tell.
+    elsewhere = str(tmp_path / "elsewhere")
+    listed = cli("sandboxes", "--all", "--json", SANDBOOK_STATE=elsewhere, **keys)
+    assert made in listed.out, listed.out + listed.err
+    assert cli("sandboxes", "kill", made, "--yes", **keys).code == 0
+    two_accounts.check_clean()
+
+
 def test_an_account_without_its_key_is_not_configured(cli: Cli) -> None:
     _accounts(cli, account="work")
     ran = cli.run(ECHO)
