@@ -18,7 +18,7 @@ from e2b import (
 )
 from e2b.exceptions import ServiceBusyException
 
-from tests.servers.e2b.programs.expecting import arm, ask, raises
+from tests.servers.e2b.programs.expecting import arm, ask, raises, until
 
 CREATE = {"method": "POST", "path": "/v2/sandboxes"}
 
@@ -78,9 +78,15 @@ def lost_on_the_way() -> None:
 
 def refused() -> None:
     """A port that is shut for longer than connecting is tried again."""
-    ask("POST", "/_faults", {"kind": "refuse", "seconds": 20})
-    with raises(httpx.ConnectError):
+    ask("POST", "/_faults", {"kind": "refuse", "seconds": 30})
+    until(is_refused)
+
+
+def is_refused() -> bool:
+    """False = it went out on an old connection, before its end was seen here."""
+    with raises(httpx.TransportError, exactly=False) as caught:
         Sandbox.create(timeout=60)
+    return type(caught.error) is httpx.ConnectError
 
 
 control_statuses()
