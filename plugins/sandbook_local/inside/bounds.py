@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from sandbook_local import limits
+from sandbook_local.inside.keepers import OWN_PROCESSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbook_local.inside.plan import Plan
-
-_OWN_PROCESSES = 1
 
 
 def _most_files(plan: Plan) -> int | None:
@@ -75,7 +74,7 @@ class Bounds:
         if self._descriptors is None:
             return None
         proc, tmpfs = self._descriptors
-        allowed = self._pids + keepers + _OWN_PROCESSES
+        allowed = self._pids + keepers + OWN_PROCESSES
         return limits.disk_full(tmpfs) or limits.processes_full(proc, allowed)
 
     def remove(self) -> None:
