@@ -192,8 +192,7 @@ def _read(line: bytes) -> tuple[Event | None, str]:
 def _damaged(path: Path, line: int, fault: str) -> SandbookError:
     return SandbookError(
         f"{path}:{line}: the journal is damaged: {fault}",
-        remedy="the lines before it are intact; this run can be neither shown nor "
-        "resumed further",
+        remedy="the lines before it are intact; this run cannot be shown",
     )
 
 
@@ -226,7 +225,7 @@ def _refused(path: Path, doing: str, error: OSError) -> SandbookError:
         return UsageError(message, remedy="`sandbook runs` lists the runs there are")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SandbookError(
-            message, remedy="free space on that disk, then run `sandbook resume`"
+            message, remedy="free space on that disk, then run the runbook again"
         )
     return SandbookError(
         message, remedy="check who owns the folder and may write to it"

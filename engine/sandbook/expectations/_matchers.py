@@ -27,7 +27,7 @@ async def match(
 ) -> list[str]:
     """What does not hold of a value, a sentence each.
 
-    `logged` = the whole value can be read in the run's logs.
+    `logged` = the whole value can be read in what the run keeps.
     """
     wrong: list[str] = []
     for name, wanted in rules.items():

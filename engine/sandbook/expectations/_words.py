@@ -39,7 +39,7 @@ def shown(value: Bound | Absent, *, logged: bool = False) -> str:
     text = quoted(value[: SHOWN + 1] if isinstance(value, str) else value)
     if size <= SHOWN and len(text) <= SHOWN * 2:
         return text
-    where = ", `sandbook logs` shows all" if logged else ""
+    where = ", `sandbook show --output` shows all" if logged else ""
     count = f" ({max(size, len(text))} characters{where})"
     return f"{text[:SHOWN]}…{count}"
 
