@@ -63,6 +63,16 @@ def test_show_tells_the_newest_run_in_the_words_of_the_run(cli: Cli) -> None:
     assert cli("show", "--output").out == told.out
 
 
+def test_what_a_red_run_advises_shows_every_step_with_its_output(cli: Cli) -> None:
+    book = cli.book("steps: [{command: echo first}, {command: exit 1}]")
+    advice = "see every step with its output"
+    told = cli("run", book, "-q").out.splitlines()
+    (line,) = (line for line in told if line.endswith(advice))
+    program, *words = line.removesuffix(advice).split()
+    assert program == "sandbook"
+    assert "  │ first\n" in cli(*words).out
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id(cli: Cli) -> None:
     book = cli.book(HELLO)
     assert [cli("run", book, "-q").code for _ in range(2)] == [0, 0]

@@ -127,7 +127,7 @@ def test_a_failed_run_whose_sandbox_ended_offers_to_keep_it_next_time() -> None:
     assert said(out).endswith(
         "  next     sandbook run 'my files/smoke.yaml' --keep  "
         "run it again and keep the sandbox\n"
-        "           sandbook show 0k2m4p6r8t0v2                "
+        "           sandbook show 0k2m4p6r8t0v2 --output       "
         "see every step with its output\n"
     )
 

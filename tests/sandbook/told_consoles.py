@@ -67,8 +67,8 @@ finally
            │ curl: (7) refused again
   sandbox  main on e2b (microvm), lives until 21:14 UTC (9m49s from now)
   quota    e2b: 1 session, 10s; 13 of 1000 sessions this month
-  next     sandbook shell 0k2m4p6r8t0v2  look around in the sandbox
-           sandbook show 0k2m4p6r8t0v2   see every step with its output
+  next     sandbook shell 0k2m4p6r8t0v2          look around in the sandbox
+           sandbook show 0k2m4p6r8t0v2 --output  see every step with its output
 """
 
 

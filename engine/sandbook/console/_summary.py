@@ -196,7 +196,7 @@ def _commands(report: Report) -> Iterator[tuple[str, str]]:
     if report.exit == _NO_PROVIDER:
         yield "sandbook doctor", "see what each provider still needs"
     if report.exit != 0 and ran:
-        yield f"sandbook show {report.run}", "see every step with its output"
+        yield f"sandbook show {report.run} --output", "see every step with its output"
 
 
 def _value(value: JSON) -> str:

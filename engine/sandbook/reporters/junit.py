@@ -156,7 +156,7 @@ def _explained(case: Case, report: Report | None) -> Iterator[str]:
     if case.step is not None:
         lines = last_lines(report, case.step, _REPEATED)
         yield from ("", *lines) if lines else ()
-    yield f"\nsee every step with its output: sandbook show {report.run}"
+    yield f"\nsee every step with its output: sandbook show {report.run} --output"
 
 
 def _text(parent: ET.Element, tag: str, text: str) -> None:
