@@ -31,20 +31,28 @@ _READ = os.O_RDONLY | os.O_CLOEXEC
 class MemoryWatch:
     """Compares the memory of all processes of a sandbox with its limit.
 
+    Of pid 1 so many `copies`, itself included, are ours and count for nothing.
     `proc_fd` is a descriptor of the sandbox's /proc, `tmpfs_fds` descriptors of its
     tmpfs mounts, whose files are memory too; both stay the caller's.
     """
 
     def __init__(
-        self, proc_fd: int, limit: int, *, tmpfs_fds: tuple[int, ...] = ()
+        self,
+        proc_fd: int,
+        limit: int,
+        *,
+        tmpfs_fds: tuple[int, ...] = (),
+        copies: int = 0,
     ) -> None:
         self._proc = proc_fd
         self._limit = limit
         self._tmpfs = tmpfs_fds
+        self._copies = copies
 
     def check(self) -> str | None:
         """What is wrong, or None. Cheap while usage is far from the limit."""
-        files = sum(map(_tmpfs_used, self._tmpfs))
+        ours = self._copies * _resident(self._proc, "1")
+        files = sum(map(_tmpfs_used, self._tmpfs)) - ours
         pids = list(_pids(self._proc))
         # Counts a shared page once for each process: never too low.
         if files + sum(_resident(self._proc, pid) for pid in pids) <= self._limit:

@@ -73,6 +73,12 @@ def test_memory_over_the_limit_is_said_with_both_numbers() -> None:
     assert words == f"memory: {used} MiB used, the limit is 100 MiB"
 
 
+def test_the_memory_of_our_own_processes_counts_for_nothing() -> None:
+    with _sandbox(SHARING) as proc:
+        assert MemoryWatch(proc, 100 * MIB).check() is not None
+        assert MemoryWatch(proc, 100 * MIB, copies=1).check() is None
+
+
 def test_memory_that_processes_share_counts_once() -> None:
     with _sandbox(SHARING) as proc:
         # Their resident sizes add up to more than 220 MiB.

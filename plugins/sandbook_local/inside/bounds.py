@@ -51,7 +51,9 @@ class Bounds:
         """Use these descriptors of the sandbox's `/proc` and writable files."""
         self._descriptors = proc, tmpfs
         if self._group is None or not self._is_memory_written:
-            self._watch = limits.MemoryWatch(proc, self._memory, tmpfs_fds=(tmpfs,))
+            self._watch = limits.MemoryWatch(
+                proc, self._memory, tmpfs_fds=(tmpfs,), copies=OWN_PROCESSES
+            )
 
     def must_be_watched(self) -> bool:
         """Whether `exceeded` has to be asked again and again."""
