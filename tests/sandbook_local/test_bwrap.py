@@ -52,12 +52,12 @@ _DIFFERENT = (
     "test_nothing_of_a_sandbox_with_a_network_is_left",
     "test_the_working_folder_can_be_chosen",
 )
-_OFTEN = {"files", "commands", "lives", "walls", "limits"}
+_OFTEN = {"plain": {"files", "lives", "walls"}, "root": {"walls"}}
 
 
 def _cases() -> Iterator[object]:
     """What a launcher makes, looked at in every suite; the rest by `-m stress`."""
-    for user, shown in (("plain", _OFTEN), ("root", {"walls", "lives"})):
+    for user, shown in _OFTEN.items():
         for group in GROUPS:
             marks = [] if group in shown else [pytest.mark.stress]
             yield pytest.param(user, group, id=f"{user}-{group}", marks=marks)
