@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import time
 import uuid
 
@@ -10,6 +12,7 @@ import anyio
 import pytest
 
 from sandbook.errors import SandboxLost
+from sandbook_local.inside import processes
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 from tests.sandbook_local.conftest import (
@@ -162,6 +165,35 @@ async def test_a_cancelled_wait_after_detach_stops_nothing(
         await process.wait()
     await anyio.sleep(0.2)
     await until(lambda: len(processes_with(mark)) == 1)
+
+
+_NESTED = 'sh -c \'sh -c "sh -c \\"sleep 60 & wait\\" & wait" & wait\' & wait'
+
+
+def test_a_tree_is_signalled_from_its_root_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A shell whose child ends first may end of that, and never see its own signal.
+    # Often, since an order by number is right more often than not.
+    told: list[int] = []
+
+    def hear(pid: int, _: int) -> None:
+        told.append(pid)
+
+    for _ in range(20):
+        root = subprocess.Popen(["sh", "-c", _NESTED], start_new_session=True)
+        try:
+            while len(processes.descendants(root.pid)) < 4:
+                time.sleep(0.005)
+            parents = processes.parents()
+            told.clear()
+            with monkeypatch.context() as spied:
+                spied.setattr(os, "kill", hear)
+                assert processes.signal_below(root.pid, signal.SIGTERM) == 4
+            assert [parents[pid] for pid in told] == [root.pid, *told[:-1]]
+        finally:
+            os.killpg(root.pid, signal.SIGKILL)
+            root.wait()
 
 
 async def test_a_command_whose_keeper_is_killed_from_inside_is_signalled(

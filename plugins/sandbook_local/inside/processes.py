@@ -75,8 +75,11 @@ def descendants_in_order(root: int) -> list[int]:
 
 
 def signal_below(root: int, signum: int) -> int:
-    """Signal every process below `root`; how many there were."""
-    found = descendants(root)
+    """Signal every process below `root`, parents first; how many there were.
+
+    A shell whose child ends first may end of that, and never see the signal.
+    """
+    found = descendants_in_order(root)
     for pid in found:
         _kill(pid, signum)
     return len(found)
