@@ -21,14 +21,12 @@ from sandbook.chain import NEEDS_NAMING
 from sandbook.errors import LedgerError, SandbookError, TeardownFailed
 from sandbook.installation import Installation
 from sandbook.ledger import Reservation
+from sandbook.listing import ASK_S, Found, list_all, list_sandboxes
 from sandbook.report import Report
 from sandbook.state import RunFolder, is_alive, owner_alive
 
 SWEEP_S = 2.0
 """The longest that a sweep at the start of a run may take."""
-
-ASK_S = 20.0
-"""The longest that one provider may take to list its sandboxes."""
 
 LOCAL = "local"
 INSTALLATION = "sandbook.installation"
@@ -54,14 +52,6 @@ class Swept:
     settled: int = 0
     folders: int = 0
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Sandboxes that providers told of, newest first; `silent` = who did not, why."""
-
-    infos: tuple[SandboxInfo, ...] = ()
-    silent: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,52 +167,16 @@ async def _ask(
     installation: Installation, reservation: Reservation
 ) -> SandboxInfo | None:
     labels = {RESERVATION: reservation.id}
-    found = await _list(installation, reservation.provider, labels)
+    found = await list_sandboxes(installation, reservation.provider, labels)
     return next(iter(found), None)
-
-
-async def _list(
-    installation: Installation,
-    name: str,
-    labels: Mapping[str, str],
-    *,
-    within: float = ASK_S,
-) -> list[SandboxInfo]:
-    """What one provider has; every fault of it is a `SandbookError`."""
-    try:
-        provider = installation.provider(name)
-        with anyio.fail_after(within):
-            found = [info async for info in provider.list(labels)]
-    except SandbookError:
-        raise
-    except TimeoutError as error:
-        raise SandbookError(f"{name} did not answer within {within:g} s") from error
-    except Exception as error:  # a plugin's code
-        raise SandbookError(
-            f"{name} failed: {type(error).__name__}: {error}"
-        ) from error
-    return [info for info in found if info.state != "ended"]
 
 
 async def find_sandboxes(
     installation: Installation, labels: Mapping[str, str], *, within: float = ASK_S
 ) -> Found:
-    """Ask every provider that can be asked, at once; each has `within` seconds."""
-    infos: list[SandboxInfo] = []
-    silent: list[tuple[str, str]] = []
-
-    async def ask(name: str) -> None:
-        try:
-            infos.extend(await _list(installation, name, labels, within=within))
-        except SandbookError as error:
-            silent.append((name, str(error)))
-
+    """What all have that can be asked; each provider has `within` seconds."""
     names = await askable(installation)
-    async with anyio.create_task_group() as tasks:
-        for name in names:
-            tasks.start_soon(ask, name)
-    infos.sort(key=lambda info: info.ref.created_at, reverse=True)
-    return Found(infos=tuple(infos), silent=tuple(sorted(silent)))
+    return await list_all(installation, names, labels, within=within)
 
 
 async def askable(installation: Installation) -> tuple[str, ...]:
@@ -316,7 +270,7 @@ async def _count_dead_folders(installation: Installation) -> int:
     if not names:
         return 0
     try:
-        alive = {info.ref.id for info in await _list(installation, LOCAL, {})}
+        alive = {info.ref.id for info in await list_sandboxes(installation, LOCAL, {})}
     except SandbookError:
         return 0
     return len(names - alive)

@@ -297,3 +297,22 @@ def test_a_provider_that_cannot_extend_says_so(cli: Cli) -> None:
     assert called.code == 2
     assert "provider 'bare' cannot let its sandboxes live longer" in called.err
     assert "Traceback" not in called.err
+
+
+def test_a_fault_of_a_provider_s_list_is_told_where_one_was_to_be_reused(
+    cli: Cli,
+) -> None:
+    bare_plugin(
+        cli,
+        """
+        class Provider(Base):
+            async def list(self, labels):
+                raise ZeroDivisionError("as asked")
+                yield
+        """,
+    )
+    reused = "steps: [{create: {reuse: {a: b}}}, {command: echo hi}, {teardown: }]"
+    called = cli("run", cli.book(reused), "--provider", "bare")
+    assert called.code == 0, called.err
+    told = "bare could not be asked for one to reuse: bare failed: ZeroDivisionError"
+    assert told in called.out

@@ -12,7 +12,8 @@ from sandbook.cli._words import instant, iso, warn
 from sandbook.errors import LedgerError, UsageError
 from sandbook.installation import Installation
 from sandbook.ledger import Reservation
-from sandbook.sweep import ASK_S, INSTALLATION, RUN, find_sandboxes, identify
+from sandbook.listing import ASK_S
+from sandbook.sweep import INSTALLATION, RUN, find_sandboxes, identify
 
 HEADINGS = ("id", "provider", "state", "run", "name", "created", "ends")
 NAME = "sandbook.name"

@@ -77,7 +77,8 @@ def _promises(left: Leftovers) -> Iterator[str]:
 async def _end_all(installation: Installation, left: Leftovers) -> int:
     # As above.
     from sandbook.cli._words import counted, say, warn
-    from sandbook.sweep import ASK_S, end_sandbox, sweep
+    from sandbook.listing import ASK_S
+    from sandbook.sweep import end_sandbox, sweep
 
     # First: it binds what a lost reply left open, so that its end can be charged.
     swept = await sweep(installation, limit=ASK_S)

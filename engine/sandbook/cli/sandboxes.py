@@ -71,7 +71,7 @@ def _list(
     from sandbook.cli._live import HEADINGS, find_live, tell_silent
     from sandbook.cli._opening import here
     from sandbook.cli._words import say, say_json, table
-    from sandbook.sweep import ASK_S
+    from sandbook.listing import ASK_S
 
     async def find() -> LiveList:
         async with here() as installation:

@@ -132,44 +132,45 @@ class Sandboxes:
         audience: Audience | None,
     ) -> Live | None:
         """The newest that fits; None = make one, and say who may have had it."""
-        search = await reuse.find_newest(
+        found = await reuse.find(
             self._context.installation, planned.selection.candidates, metadata
         )
-        live = await self._join(planned, options, search.newest)
+        live = await self._join(planned, options, next(iter(found.infos), None))
         if live is None:
-            reuse.refuse_missing(options, metadata, search)
+            reuse.refuse_missing(options, metadata, found)
             if audience is not None:
-                for doubt in search.doubts():
+                for doubt in reuse.doubts(found):
                     audience.note(f"{doubt}; a new one is made")
         return live
 
     async def _join(
-        self, planned: PlannedSandbox, options: Arguments, found: reuse.Found | None
+        self, planned: PlannedSandbox, options: Arguments, info: SandboxInfo | None
     ) -> Live | None:
-        if found is None:
+        if info is None:
             return None
+        provider = self._context.installation.provider(info.ref.provider)
         try:
-            sandbox = await found.provider.attach(found.info.ref, resume_paused=True)
+            sandbox = await provider.attach(info.ref, resume_paused=True)
         except SandboxGone:
             # It ended between the look and the attach: as if it had not been there.
             return None
-        options = self._timed(found.provider, options)
+        options = self._timed(provider, options)
         spec = make_spec(self._context, planned, options, labels={})
         live = Live(
             name=planned.name,
-            sandbox=self._lasting(found.provider, sandbox),
-            provider=found.provider,
-            reservation=await self._reservations.joined(found.info.ref),
+            sandbox=self._lasting(provider, sandbox),
+            provider=provider,
+            reservation=await self._reservations.joined(info.ref),
             lifetime=spec.lifetime,
             env=spec.env,
-            expires_at=found.info.expires_at,
+            expires_at=info.expires_at,
             began=monotonic(),
             packages=Packages.of(options),
             reused=True,
         )
         self._live[planned.name] = live
         self._context.recorder.emit(
-            "sandbox.attached", **facts(live.name, sandbox, found.info)
+            "sandbox.attached", **facts(live.name, sandbox, info)
         )
         await self._beat(live)
         self._tasks.start_soon(self._keep_alive, live)
