@@ -23,7 +23,7 @@ from sandbook.errors import (
 )
 from sandbook_local import folders
 from sandbook_local.sandbox import LocalSandbox
-from tests.sandbook_local.conftest import Create, argv, run, shell, text_of
+from tests.sandbook_local.conftest import Create, argv, run, shell, text_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -349,3 +349,38 @@ async def test_a_supervisor_holds_little_of_a_large_output(
 async def test_streams_can_be_opened_by_name(sandbox: LocalSandbox) -> None:
     result = await run(sandbox, "echo out > /dev/stdout; echo err > /dev/stderr")
     assert (result.stdout.data(), result.stderr.data()) == (b"out\n", b"err\n")
+
+
+LOUD = 32 << 20
+"""Bytes, of which 10 MiB would be kept."""
+SHOUT = f"yes 0123456 | head -c {LOUD}"
+
+
+async def test_no_output_is_lost_before_its_first_reader_comes(
+    sandbox: LocalSandbox,
+) -> None:
+    process = await sandbox.start(shell(SHOUT, timeout=60))
+    await anyio.sleep(0.5)
+    seen = hashlib.sha256()
+    async for chunk in process.output():
+        seen.update(chunk.data)
+    assert seen.hexdigest() == hashlib.sha256(b"0123456\n" * (LOUD // 8)).hexdigest()
+    assert (await process.wait()).stdout.total == LOUD
+
+
+async def test_a_loud_program_that_nobody_reads_ends(sandbox: LocalSandbox) -> None:
+    process = await sandbox.start(shell(SHOUT, timeout=60))
+    with anyio.fail_after(8):
+        assert (await process.wait()).stdout.total == LOUD
+
+
+async def test_a_loud_program_that_nobody_comes_for_goes_on(
+    sandbox: LocalSandbox,
+) -> None:
+    process = await sandbox.start(shell(f"{SHOUT} || true; touch done", timeout=60))
+    await process.detach()
+
+    async def is_done() -> bool:
+        return (await run(sandbox, "test -e done")).code == 0
+
+    await until(is_done, within=50)

@@ -47,6 +47,8 @@ STREAMS = ("stdout", "stderr")
 LAG = 1 << 20
 """Bytes a consumer may be behind before the command has to wait for it."""
 
+_FIRST_READER = 10.0
+"""Seconds that it waits for who started it, before any of its output is lost."""
 _DRAIN = 1 << 20
 _KILL_AGAIN = 0.25
 _KILL_TRIES = 20
@@ -91,6 +93,7 @@ class Command:
         self.stdin: int | None = None
         self.has_terminal = False
         self.consumer: Consumer | None = None
+        self._is_met = False
         self.streams = {
             name: spool.Stream(
                 folder, f"{number}.{name}", head=limits.head, tail=limits.tail
@@ -308,6 +311,12 @@ class Command:
         if self.consumer is None or self.consumer.lag() < LAG:
             self._release()
 
+    def meet(self) -> None:
+        """Somebody has come for its output or its end, or nobody will."""
+        if not self._is_met:
+            self._is_met = True
+            self.release()
+
     def close_input(self) -> None:
         """Close our end of its stdin."""
         if self.stdin is not None:
@@ -326,13 +335,20 @@ class Command:
     def _on_output(self, name: str) -> None:
         self._read(name)
         consumer = self.consumer
-        if consumer is None or self.end is not None:
+        if self.end is not None:
             return
-        consumer.advance()
-        if consumer.lag() >= LAG:
-            for held in self._pipes.keys() - self._held:
-                self._held.add(held)
-                self._loop.forget(self._pipes[held])
+        if consumer is not None:
+            consumer.advance()
+            if consumer.lag() >= LAG:
+                self._hold_output()
+        elif not self._is_met and any(s.is_full() for s in self.streams.values()):
+            self._hold_output()
+            self._loop.call_at(loop.now() + _FIRST_READER, self.meet)
+
+    def _hold_output(self) -> None:
+        for name in self._pipes.keys() - self._held:
+            self._held.add(name)
+            self._loop.forget(self._pipes[name])
 
     def _read(self, name: str) -> int:
         """Read once; 0 = nothing there or end-of-file. After its end: into the void."""

@@ -171,7 +171,9 @@ class Service:
                 _answer(peer, _describe(target))
             case "output":
                 Feed(target, peer, frames.whole(message, "after")).start()
+                target.meet()
             case "wait":
+                target.meet()
                 target.when_ended(lambda: _send_result(peer, target))
             case "signal":
                 number = _SIGNALS[frames.text(message, "name")]

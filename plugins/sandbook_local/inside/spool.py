@@ -116,6 +116,10 @@ class Stream:
         left = self._head - self.total
         return left if left > 0 else PIECE
 
+    def is_full(self) -> bool:
+        """Whether more would soon make it drop some."""
+        return self.total >= self._head + self._tail
+
     def append(self, seq: int, at: float, data: bytes) -> None:
         """Add a piece of at most `room()` bytes."""
         if not self.segments or self._is_full():

@@ -26,6 +26,8 @@ _NEVER = float("inf")
 _LOOK = 0.02
 _LOOK_IDLE = 0.5
 _LAST_READS = 64
+_FIRST_READER = 10.0
+"""Seconds that a command waits for who started it, before any of its output is lost."""
 
 
 class Keeper:
@@ -45,7 +47,7 @@ class Keeper:
         self.seq = 0
         self.pid = 0
         self.status: int | None = None
-        self.ended = self.timed_out = False
+        self.ended = self.timed_out = self.met = False
         self.began = time.monotonic()
         self.wipe_at = _NEVER
         limit = self.request["timeout"]
@@ -146,7 +148,7 @@ class Keeper:
     def _patience(self) -> float:
         if self.wipe_at < _NEVER and (self.ended or self.status is not None):
             return _LOOK
-        if self.ended:
+        if self.ended or self._is_held():
             return _LOOK_IDLE
         due = min(self.term_at, self.wipe_at) - time.monotonic()
         return max(min(due, 3600.0), _LOOK)
@@ -173,13 +175,18 @@ class Keeper:
             self._watch(client)
         wanted = any(client.role in ("output", "wait") for client in self.clients)
         slow = self.consumer is not None and self.consumer.ahead > AHEAD
-        reading = not slow and (wanted or not self.request["background"] or self.ended)
+        wanted = wanted or not self.request["background"] or self.ended
+        reading = wanted and not slow and not self._is_held()
         registered = self.selector.get_map()
         for fd in self.pipes:
             if reading and fd not in registered:
                 self.selector.register(fd, selectors.EVENT_READ, "pipe")
             elif not reading and fd in registered:
                 self.selector.unregister(fd)
+
+    def _is_held(self) -> bool:
+        due = self.met or time.monotonic() - self.began > _FIRST_READER
+        return not due and any(spool.is_full() for spool in self.spools)
 
     def _read(self, fd: int) -> bool:
         try:
@@ -254,6 +261,7 @@ class Keeper:
             client.room += asked["bytes"]
             return
         client.role = what
+        self.met = self.met or what in ("output", "wait")
         if what == "output":
             self._begin_output(client, asked)
         elif what == "wait":

@@ -61,6 +61,10 @@ class Spool:
         while self.last and self.last_size - len(self.last[0].data) >= self.limits[1]:
             self.last_size -= len(self.last.popleft().data)
 
+    def is_full(self) -> bool:
+        """Whether the next piece would make it let go of one."""
+        return self.first_size + self.last_size >= sum(self.limits)
+
     def captured(self) -> tuple[bytes, bytes, int]:
         """Its first bytes, its last, and how many there were."""
         head, tail = self.limits
