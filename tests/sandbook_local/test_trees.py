@@ -15,14 +15,7 @@ from sandbook.errors import SandboxLost
 from sandbook_local.inside import processes
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
-from tests.sandbook_local.conftest import (
-    argv,
-    processes_with,
-    run,
-    shell,
-    text_of,
-    until,
-)
+from tests.sandbook_local.conftest import argv, processes_with, run, shell, until
 
 pytestmark = pytest.mark.anyio
 
@@ -212,34 +205,6 @@ async def test_a_stopped_keeper_does_not_outlive_the_deadline(
     request = shell("kill -STOP $PPID; exit 0", timeout=0.5, grace=0.2)
     with anyio.fail_after(30):
         assert (await run(sandbox, request)).end == "timed_out"
-
-
-_SIGNAL_WAITING = """
-import os, sys
-for pid in filter(str.isdecimal, os.listdir("/proc")):
-    parent = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
-    if parent == 1 and int(pid) != os.getppid():
-        os.kill(int(pid), int(sys.argv[1]))
-        print(pid)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-async def test_a_keeper_that_is_met_before_its_command_costs_it_nothing(
-    sandbox: LocalSandbox, number: int
-) -> None:
-    hit = argv("python3", "-c", _SIGNAL_WAITING, str(int(number)))
-    assert len((await text_of(sandbox, hit)).split()) == 1
-    with anyio.fail_after(30):
-        assert await text_of(sandbox, argv("echo", "on")) == "on\n"
-
-
-async def test_an_order_that_is_too_long_to_be_handed_over_is_obeyed(
-    sandbox: LocalSandbox,
-) -> None:
-    text = "x" * 100_000
-    result = await run(sandbox, argv("printf", "%s", text))
-    assert result.stdout.data() == text.encode()
 
 
 async def test_init_cannot_be_killed_from_inside(sandbox: LocalSandbox) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from sandbook_local import limits
-from sandbook_local.inside.keepers import OWN_PROCESSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbook_local.inside.plan import Plan
+
+_OWN_PROCESSES = 1
 
 
 def _most_files(plan: Plan) -> int | None:
@@ -52,7 +53,7 @@ class Bounds:
         self._descriptors = proc, tmpfs
         if self._group is None or not self._is_memory_written:
             self._watch = limits.MemoryWatch(
-                proc, self._memory, tmpfs_fds=(tmpfs,), copies=OWN_PROCESSES
+                proc, self._memory, tmpfs_fds=(tmpfs,), copies=_OWN_PROCESSES
             )
 
     def must_be_watched(self) -> bool:
@@ -76,7 +77,7 @@ class Bounds:
         if self._descriptors is None:
             return None
         proc, tmpfs = self._descriptors
-        allowed = self._pids + keepers + OWN_PROCESSES
+        allowed = self._pids + keepers + _OWN_PROCESSES
         return limits.disk_full(tmpfs) or limits.processes_full(proc, allowed)
 
     def remove(self) -> None:

@@ -16,15 +16,12 @@ import resource
 import signal
 from struct import Struct
 
-from sandbook_local.inside import frames, kernel
+from sandbook_local.inside import kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import NoReturn
-
-    from sandbook_local.inside.frames import Message
 
     Start = Callable[[str, list[str]], int]
 
@@ -81,7 +78,7 @@ class Streams:
     __slots__ = ("status", "stderr", "stdin", "stdout")
 
     def __init__(
-        self, status: int, stdout: int, stderr: int, stdin: int | None = None
+        self, status: int, stdout: int, stderr: int, stdin: int | None
     ) -> None:
         self.status = status
         self.stdout = stdout
@@ -95,53 +92,17 @@ class Streams:
                 os.close(descriptor)
 
 
-def wait_for_order(way: _socket.socket) -> NoReturn:
-    """Be the keeper of the command whose order comes through `way`."""
-    _prepare()
-    reader = frames.Reader()
-    while (frame := reader.next()) is None:
-        if not reader.receive(way):
-            os._exit(0)
-    way.close()
-    _keep(frame.message, frame.descriptors)
-
-
-def keep(order: Message, descriptors: Sequence[int]) -> NoReturn:
-    """Be the keeper of one command; of `descriptors` the first is for reports."""
-    _prepare()
-    _keep(order, descriptors)
-
-
-def _prepare() -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_IGN)
-
-
-def _keep(message: Message, descriptors: Sequence[int]) -> NoReturn:
-    order = _read_order(message)
-    streams = Streams(*descriptors)
-    start = _fork if order.has_terminal else _spawn
-    _watch(start(order, streams), streams.status)
-
-
-def _read_order(message: Message) -> Order:
-    return Order(
-        argv=frames.texts(message, "argv"),
-        shell=_read_shell(message),
-        env=frames.mapping(message, "env"),
-        cwd=frames.text(message, "cwd"),
-        has_terminal=message.get("terminal") is True,
-        processes=frames.whole(message, "processes"),
-    )
-
-
-def _read_shell(message: Message) -> tuple[str, bool, bool] | None:
-    text = frames.optional_text(message, "shell")
-    if text is None:
-        return None
-    return text, message.get("strict") is True, message.get("bash") is True
+def keep(order: Order, streams: Streams) -> NoReturn:
+    """Be the keeper of one command."""
+    try:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        start = _fork if order.has_terminal else _spawn
+        _watch(start(order, streams), streams.status)
+    finally:
+        os._exit(1)
 
 
 def _spawn(order: Order, streams: Streams) -> int:
@@ -158,13 +119,13 @@ def _spawn(order: Order, streams: Streams) -> int:
         leader = _spawn_program(_program(order), order.env, streams)
     except OSError as error:
         letter = b"n" if error.errno == errno.EAGAIN else letter
-        report(streams.status, letter, error.errno or 0)
+        _report(streams.status, letter, error.errno or 0)
         os._exit(0)
     except ValueError:
-        report(streams.status, b"e", errno.EINVAL)
+        _report(streams.status, b"e", errno.EINVAL)
         os._exit(0)
     streams.close_all_but_status()
-    report(streams.status, b"s", leader)
+    _report(streams.status, b"s", leader)
     return leader
 
 
@@ -196,7 +157,7 @@ def _fork(order: Order, streams: Streams) -> int:
     try:
         leader = os.fork()
     except OSError as error:
-        report(streams.status, b"n", error.errno or 0)
+        _report(streams.status, b"n", error.errno or 0)
         os._exit(0)
     if leader == 0:
         _lead(order, streams, writing)
@@ -207,18 +168,18 @@ def _fork(order: Order, streams: Streams) -> int:
     if refusal:
         os.write(streams.status, refusal)
     else:
-        report(streams.status, b"s", leader)
+        _report(streams.status, b"s", leader)
     return leader
 
 
-def _watch(leader: int, status: int) -> NoReturn:
+def _watch(leader: int, status: int) -> None:
     while True:
         try:
             pid, ended = os.wait()
         except ChildProcessError:
             os._exit(0)
         if pid == leader:
-            report(status, b"x", ended)
+            _report(status, b"x", ended)
 
 
 def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
@@ -237,9 +198,9 @@ def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
         letter = b"e"
         _first_of(_program(order), order.env, _replace_by(order.env))
     except OSError as error:
-        report(trouble, letter, error.errno or 0)
+        _report(trouble, letter, error.errno or 0)
     except ValueError:
-        report(trouble, b"e", errno.EINVAL)
+        _report(trouble, b"e", errno.EINVAL)
     finally:
         os._exit(MISSING)
 
@@ -306,6 +267,5 @@ def _replace_by(env: dict[str, str]) -> Start:
     return start
 
 
-def report(descriptor: int, letter: bytes, number: int) -> None:
-    """Say through the status pipe what became of a command."""
+def _report(descriptor: int, letter: bytes, number: int) -> None:
     os.write(descriptor, REPORT.pack(letter, number))
