@@ -19,8 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Thrice as many as processors: much of what runs here waits for something."""
-    return 3 * len(os.sched_getaffinity(0))
+    """Twice as many as processors: much of what runs here waits for something."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(
