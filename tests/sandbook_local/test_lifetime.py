@@ -105,7 +105,8 @@ async def test_a_cancelled_start_leaves_nothing_running(sandbox: LocalSandbox) -
     mark = f"600.{uuid.uuid4().int % 10**12}"
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await sandbox.start(argv("sleep", mark))
+        # One that was answered at once could not be cancelled: its wait is.
+        await (await sandbox.start(argv("sleep", mark))).wait()
     await anyio.sleep(0.3)
     await until(lambda: processes_with(mark) == [])
 
