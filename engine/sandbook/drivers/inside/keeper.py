@@ -26,8 +26,8 @@ _NEVER = float("inf")
 _LOOK = 0.02
 _LOOK_IDLE = 0.5
 _LAST_READS = 64
-_FIRST_READER = 10.0
-"""Seconds that a command waits for who started it, before any of its output is lost."""
+_READER = 10.0
+"""Seconds that a command waits for who reads it, before any of its output is lost."""
 
 
 class Keeper:
@@ -47,8 +47,8 @@ class Keeper:
         self.seq = 0
         self.pid = 0
         self.status: int | None = None
-        self.ended = self.timed_out = self.met = False
-        self.began = time.monotonic()
+        self.ended = self.timed_out = False
+        self.began = self.alone_since = time.monotonic()
         self.wipe_at = _NEVER
         limit = self.request["timeout"]
         self.term_at = _NEVER if limit is None else self.began + limit
@@ -173,10 +173,10 @@ class Keeper:
         for client in list(self.clients):
             client.move()
             self._watch(client)
-        wanted = any(client.role in ("output", "wait") for client in self.clients)
+        met = any(client.role in ("output", "wait") for client in self.clients)
         slow = self.consumer is not None and self.consumer.ahead > AHEAD
-        wanted = wanted or not self.request["background"] or self.ended
-        reading = wanted and not slow and not self._is_held()
+        wanted = met or not self.request["background"] or self.ended
+        reading = wanted and not slow and (met or not self._is_held())
         registered = self.selector.get_map()
         for fd in self.pipes:
             if reading and fd not in registered:
@@ -185,8 +185,8 @@ class Keeper:
                 self.selector.unregister(fd)
 
     def _is_held(self) -> bool:
-        due = self.met or time.monotonic() - self.began > _FIRST_READER
-        return not due and any(spool.is_full() for spool in self.spools)
+        is_due = time.monotonic() - self.alone_since > _READER
+        return not is_due and any(spool.is_full() for spool in self.spools)
 
     def _read(self, fd: int) -> bool:
         try:
@@ -231,6 +231,7 @@ class Keeper:
         self.selector.unregister(client.sock)
         self.clients.remove(client)
         client.sock.close()
+        self.alone_since = time.monotonic()
         if self.consumer is client:
             self.consumer = None
 
@@ -261,7 +262,6 @@ class Keeper:
             client.room += asked["bytes"]
             return
         client.role = what
-        self.met = self.met or what in ("output", "wait")
         if what == "output":
             self._begin_output(client, asked)
         elif what == "wait":

@@ -85,7 +85,16 @@ def relay(one: Line, other: Line) -> bool | None:
             try:
                 one.sock.sendall(other.lines())
             except OSError:
-                return heard
+                # It has ended, and more of its last words may have come since.
+                return _rest(one, other) or heard
+
+
+def _rest(one: Line, other: Line) -> bool:
+    heard = False
+    while one.fill():
+        heard = True
+        other.sock.sendall(one.lines())
+    return heard
 
 
 def dial(folder: str) -> socket.socket:
