@@ -98,7 +98,8 @@ def test_keys_are_pressed(run: Runs) -> None:
               - press: [Up, Home, "#", Enter]
               - see_regex: '\$ $'
               - enter: cat
-              - type: typed
+              - enter: typed
+              - see_regex: 'typed\s+typed'  # it runs: before, Ctrl+C would not end it
               - press: Ctrl+C
               - see_regex: '\$ $'
               - enter: echo code $?
