@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
+from sandbook.drivers.inside.spool import Frame, Spool, in_order
 from sandbook.drivers.inside.wire import Line, relay
 
 _LINE = b'{"chunk":"' + b"x" * 30_000 + b'"}\n'
@@ -37,3 +38,12 @@ def test_the_last_words_of_one_who_can_be_told_nothing_more_are_passed_on() -> N
 def _gather(sock: socket.socket, told: list[bytes]) -> None:
     while data := sock.recv(1 << 16):
         told.append(data)
+
+
+def test_what_was_handed_out_does_not_grow_with_what_is_kept() -> None:
+    spool = Spool(1 << 20, 1 << 20)
+    for number in range(1, 3001):  # so many that small ones are joined
+        spool.add(Frame(number, 0, 0.0, b"x"))
+    given = [frame.after(0) for frame in in_order([spool])]
+    spool.add(Frame(3001, 0, 0.0, b"y"))
+    assert b"".join(frame.data for frame in given) == b"x" * 3000

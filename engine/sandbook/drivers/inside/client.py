@@ -28,6 +28,11 @@ class Client:
         self.ahead = 0
         self.input = b""
 
+    @property
+    def reads(self) -> bool:
+        """Whether it came for the output or the end."""
+        return self.role in ("output", "wait")
+
     def answer(self, message: dict[str, Any], *, last: bool = True) -> None:
         """Tell it something."""
         self.to_send += json.dumps(message).encode("ascii") + b"\n"

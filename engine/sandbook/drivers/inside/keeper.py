@@ -173,10 +173,9 @@ class Keeper:
         for client in list(self.clients):
             client.move()
             self._watch(client)
-        met = any(client.role in ("output", "wait") for client in self.clients)
         slow = self.consumer is not None and self.consumer.ahead > AHEAD
-        wanted = met or not self.request["background"] or self.ended
-        reading = wanted and not slow and (met or not self._is_held())
+        wanted = self._is_read() or not self.request["background"] or self.ended
+        reading = wanted and not slow and not self._is_held()
         registered = self.selector.get_map()
         for fd in self.pipes:
             if reading and fd not in registered:
@@ -184,8 +183,11 @@ class Keeper:
             elif not reading and fd in registered:
                 self.selector.unregister(fd)
 
+    def _is_read(self) -> bool:
+        return any(client.reads for client in self.clients)
+
     def _is_held(self) -> bool:
-        is_due = time.monotonic() - self.alone_since > _READER
+        is_due = time.monotonic() - self.alone_since > _READER or self._is_read()
         return not is_due and any(spool.is_full() for spool in self.spools)
 
     def _read(self, fd: int) -> bool:
@@ -231,7 +233,8 @@ class Keeper:
         self.selector.unregister(client.sock)
         self.clients.remove(client)
         client.sock.close()
-        self.alone_since = time.monotonic()
+        if client.reads:
+            self.alone_since = time.monotonic()
         if self.consumer is client:
             self.consumer = None
 

@@ -30,10 +30,8 @@ class Frame:
         self.data = data
 
     def after(self, seq: int) -> Frame:
-        """What of it comes after `seq`."""
-        over = seq - (self.seq - len(self.data))
-        if over <= 0:
-            return self
+        """What of it comes after `seq`; never itself, which may yet be joined."""
+        over = max(seq - (self.seq - len(self.data)), 0)
         return Frame(self.seq, self.stream, self.at, self.data[over:])
 
 
