@@ -18,7 +18,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "python": ("code_python",),
     "code": ("code_bash", "code_javascript", "code_packages", "code_grace"),
     "files": ("files", "files_hostile", "files_sandbox", "files_trees", "trees"),
-    "commands": ("exec", "orders", "pty", "connection", "watch"),
+    "commands": ("exec", "keepers", "orders", "pty", "connection", "watch"),
     "lives": ("lifetime", "survival", "pause", "snapshot"),
     "walls": ("isolation", "egress", "ports", "probe", "../runner/test_planted"),
     "limits": ("limits", "limits_cgroup", "limits_kept", "proxy", "proxy_hosts"),

@@ -15,7 +15,14 @@ from sandbook.errors import SandboxLost
 from sandbook_local.inside import processes
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
-from tests.sandbook_local.conftest import argv, processes_with, run, shell, until
+from tests.sandbook_local.conftest import (
+    argv,
+    processes_with,
+    run,
+    shell,
+    text_of,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -205,6 +212,44 @@ async def test_a_stopped_keeper_does_not_outlive_the_deadline(
     request = shell("kill -STOP $PPID; exit 0", timeout=0.5, grace=0.2)
     with anyio.fail_after(30):
         assert (await run(sandbox, request)).end == "timed_out"
+
+
+_SIGNAL = """
+import os, sys, time
+while not os.path.exists("go"):
+    time.sleep(0.01)
+os.kill(int(open("go").read()), int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+async def test_a_keeper_that_is_met_between_two_commands_costs_nothing(
+    sandbox: LocalSandbox, number: int
+) -> None:
+    hit = await sandbox.start(argv("python3", "-c", _SIGNAL, str(int(number))))
+    keeper = await text_of(sandbox, "echo $PPID")
+    assert await text_of(sandbox, "echo $PPID") == keeper  # it waits for the next
+    await sandbox.files.write("new", keeper.encode())
+    await sandbox.files.rename("new", "go")
+    assert (await hit.wait()).code == 0
+    with anyio.fail_after(30):
+        assert await text_of(sandbox, argv("echo", "on")) == "on\n"
+
+
+async def test_whatever_is_killed_from_inside_the_next_command_runs(
+    sandbox: LocalSandbox,
+) -> None:
+    for _ in range(20):
+        assert (await run(sandbox, "kill -9 -1; kill -9 $PPID")).code == 137
+        assert await text_of(sandbox, argv("echo", "on")) == "on\n"
+
+
+async def test_an_order_that_is_too_long_to_be_handed_over_is_obeyed(
+    sandbox: LocalSandbox,
+) -> None:
+    text = "x" * 100_000
+    result = await run(sandbox, argv("printf", "%s", text))
+    assert result.stdout.data() == text.encode()
 
 
 async def test_init_cannot_be_killed_from_inside(sandbox: LocalSandbox) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sandbook_local.inside.plan import Plan
 
 _OWN_PROCESSES = 1
+_OWN_COPIES = 2
+"""Of pid 1: itself, and the keeper that waits for its next order."""
 
 
 def _most_files(plan: Plan) -> int | None:
@@ -53,7 +55,7 @@ class Bounds:
         self._descriptors = proc, tmpfs
         if self._group is None or not self._is_memory_written:
             self._watch = limits.MemoryWatch(
-                proc, self._memory, tmpfs_fds=(tmpfs,), copies=_OWN_PROCESSES
+                proc, self._memory, tmpfs_fds=(tmpfs,), copies=_OWN_COPIES
             )
 
     def must_be_watched(self) -> bool:

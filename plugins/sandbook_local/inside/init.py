@@ -17,7 +17,7 @@ from sandbook_local.inside import (
     dials,
     frames,
     freezing,
-    keeper,
+    keepers,
     kernel,
     pausing,
     processes,
@@ -42,11 +42,11 @@ class Init:
         self._plan = plan
         self._channel = channel
         self._reader = frames.Reader()
-        self._keepers: dict[int, int] = {}
         self._workers: set[int] = set()
         self._wake = os.pipe()
         self._pause = pausing.Pause()
         self._poll = select.poll()
+        self._keepers = keepers.Keepers(self._poll, self._leave)
         self._dials = dials.Dials(self._poll)
 
     def serve(self) -> None:
@@ -55,6 +55,7 @@ class Init:
         self._greet()
         self._poll.register(self._channel, select.POLLIN)
         self._poll.register(self._wake[0], select.POLLIN)
+        self._keepers.fork_ahead()
         while True:
             ready = [descriptor for descriptor, _ in self._poll.poll()]
             if self._wake[0] in ready:
@@ -62,6 +63,7 @@ class Init:
                 self._reap()
             for descriptor in ready:
                 self._dials.look(descriptor)
+                self._keepers.look(descriptor)
             if self._channel.fileno() in ready and not self._serve_channel():
                 return
 
@@ -109,7 +111,7 @@ class Init:
     def _obey(self, frame: Frame) -> None:
         match frames.text(frame.message, "do"):
             case "spawn":
-                self._spawn(frame.message, frame)
+                self._spawn(frame)
             case "worker":
                 self._work(frame)
             case "dial":
@@ -120,9 +122,9 @@ class Init:
                 dials.tell_listening(frame.message, frame.descriptors.pop())
             case _:
                 number = frames.whole(frame.message, "id")
-                for pid, owner in self._keepers.items():
-                    if owner == number:
-                        _end(frame.message, pid)
+                pid = self._keepers.of(number)
+                if pid is not None:
+                    _end(frame.message, pid)
 
     def _hold(self, do: str, frame: Frame) -> None:
         if do in ("pack", "unpack"):
@@ -148,27 +150,10 @@ class Init:
         finally:
             still.end()
 
-    def _spawn(self, message: Message, frame: Frame) -> None:
-        status, stdout, stderr, *rest = frame.descriptors
-        streams = keeper.Streams(status, stdout, stderr, rest[0] if rest else None)
-        own = len(self._keepers) + len(self._workers) + 2
-        order = keeper.Order(
-            argv=frames.texts(message, "argv"),
-            shell=_shell(message),
-            env=frames.mapping(message, "env"),
-            cwd=frames.text(message, "cwd"),
-            has_terminal=message.get("terminal") is True,
-            processes=self._plan.pids + own,
-        )
-        try:
-            pid = os.fork()
-        except OSError as error:
-            os.write(streams.status, keeper.REPORT.pack(b"n", error.errno or 0))
-            return
-        if pid == 0:
-            self._leave()
-            keeper.keep(order, streams)
-        self._keepers[pid] = frames.whole(message, "id")
+    def _spawn(self, frame: Frame) -> None:
+        own = self._keepers.busy() + len(self._workers) + 2
+        frame.message["processes"] = self._plan.pids + own
+        self._keepers.start(frame)
 
     def _work(self, frame: Frame) -> None:
         pid = os.fork()
@@ -182,6 +167,8 @@ class Init:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._channel.close()
+        self._reader.close()
+        self._keepers.leave()
         self._dials.drop()
         for descriptor in self._wake:
             os.close(descriptor)
@@ -195,11 +182,11 @@ class Init:
                 break
             if pid == 0:
                 break
-            self._keepers.pop(pid, None)
+            self._keepers.forget(pid)
             self._workers.discard(pid)
             strays = strays or status != 0
         if strays:
-            processes.kill_adopted(self._keepers.keys() | self._workers)
+            processes.kill_adopted(self._keepers.pids() | self._workers)
 
 
 def _done(frame: Frame) -> None:
@@ -222,13 +209,6 @@ def _end(message: Message, keeper_pid: int) -> None:
             os.kill(keeper_pid, signal.SIGKILL)
         case other:
             raise frames.ProtocolError(f"unknown order {other!r}")
-
-
-def _shell(message: Message) -> tuple[str, bool, bool] | None:
-    text = frames.optional_text(message, "shell")
-    if text is None:
-        return None
-    return text, message.get("strict") is True, message.get("bash") is True
 
 
 def _serve_files(descriptor: int, plan: Plan) -> NoReturn:

@@ -1,7 +1,7 @@
-"""One keeper for each command: it starts it, adopts its orphans, reports its end.
+"""A keeper stands above a command: it starts it, adopts its orphans, reports its end.
 
-A keeper lives as long as anything its command started, so that even a process which
-left its session and lost its parents is still found below it.
+It keeps nothing else as long as anything lives that its command started, so that even
+a process which left its session and lost its parents is still found below it.
 """
 
 # pathlib would add a third to the supervisor's start
@@ -16,12 +16,15 @@ import resource
 import signal
 from struct import Struct
 
-from sandbook_local.inside import kernel
+from sandbook_local.inside import frames, kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Callable
     from typing import NoReturn
+
+    from sandbook_local.inside.frames import Frame, Message
 
     Start = Callable[[str, list[str]], int]
 
@@ -31,6 +34,9 @@ REPORT = Struct("=ci")
 s: started, with its pid. e: could not be executed, errno. c: its folder could not be
 entered, errno. n: no process could be made, errno. x: ended, wait status.
 """
+
+TAKEN, READY = b"tr"
+"""What it says to pid 1: that it begins with its order, that it waits for the next."""
 
 MISSING = 127
 NOT_EXECUTABLE = 126
@@ -78,7 +84,7 @@ class Streams:
     __slots__ = ("status", "stderr", "stdin", "stdout")
 
     def __init__(
-        self, status: int, stdout: int, stderr: int, stdin: int | None
+        self, status: int, stdout: int, stderr: int, stdin: int | None = None
     ) -> None:
         self.status = status
         self.stdout = stdout
@@ -92,17 +98,102 @@ class Streams:
                 os.close(descriptor)
 
 
-def keep(order: Order, streams: Streams) -> NoReturn:
-    """Be the keeper of one command."""
+class Refused(Exception):  # noqa: N818 (told as a letter of a report)
+    """A command was not started; `letter` and `number` are those of its report."""
+
+    def __init__(self, letter: bytes, number: int) -> None:
+        super().__init__(letter, number)
+        self.letter = letter
+        self.number = number
+
+
+def keep(way: _socket.socket, first: Frame | None) -> NoReturn:
+    """Be a keeper: of the command in `first`, then of those that come through `way`."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    if first is not None:
+        _keep(first, way)
+    reader = frames.Reader()
+    while True:
+        frame = reader.next()
+        if frame is not None:
+            _say(way, TAKEN)
+            _keep(frame, way)
+        elif not reader.receive(way):
+            os._exit(0)
+
+
+def _say(way: _socket.socket, word: int) -> None:
+    way.send(bytes((word,)))
+
+
+def _keep(frame: Frame, way: _socket.socket) -> None:
+    streams = Streams(*frame.descriptors)
+    ended = _start_and_watch(_read_order(frame.message), streams)
+    # Before anybody hears of its end, who may have the next order.
+    _say(way, READY)
+    if ended is not None:
+        report(streams.status, b"x", ended)
+    os.close(streams.status)
+
+
+def _start_and_watch(order: Order, streams: Streams) -> int | None:
+    """See a command from its start to the end of all that came of it.
+
+    Its wait status, where that was not told before.
+    """
+    start = _fork if order.has_terminal else _spawn
     try:
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, signal.SIG_IGN)
-        start = _fork if order.has_terminal else _spawn
-        _watch(start(order, streams), streams.status)
-    finally:
-        os._exit(1)
+        leader = start(order, streams)
+    except Refused as refused:
+        streams.close_all_but_status()
+        report(streams.status, refused.letter, refused.number)
+        return None
+    streams.close_all_but_status()
+    report(streams.status, b"s", leader)
+    return _watch(leader, streams.status)
+
+
+def _read_order(message: Message) -> Order:
+    return Order(
+        argv=frames.texts(message, "argv"),
+        shell=_read_shell(message),
+        env=frames.mapping(message, "env"),
+        cwd=frames.text(message, "cwd"),
+        has_terminal=message.get("terminal") is True,
+        processes=frames.whole(message, "processes"),
+    )
+
+
+def _read_shell(message: Message) -> tuple[str, bool, bool] | None:
+    text = frames.optional_text(message, "shell")
+    if text is None:
+        return None
+    return text, message.get("strict") is True, message.get("bash") is True
+
+
+def _watch(leader: int, status: int) -> int | None:
+    """Wait until all has ended; how the first did, if it was the last."""
+    while True:
+        try:
+            pid, ended = os.wait()
+        except ChildProcessError:
+            return None
+        if pid != leader:
+            continue
+        if not _has_children():
+            return ended
+        report(status, b"x", ended)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _spawn(order: Order, streams: Streams) -> int:
@@ -116,26 +207,21 @@ def _spawn(order: Order, streams: Streams) -> int:
         os.chdir(order.cwd)
         _limit(order.processes)
         letter = b"e"
-        leader = _spawn_program(_program(order), order.env, streams)
+        return _spawn_program(_program(order), order.env, streams)
     except OSError as error:
         letter = b"n" if error.errno == errno.EAGAIN else letter
-        _report(streams.status, letter, error.errno or 0)
-        os._exit(0)
-    except ValueError:
-        _report(streams.status, b"e", errno.EINVAL)
-        os._exit(0)
-    streams.close_all_but_status()
-    _report(streams.status, b"s", leader)
-    return leader
+        raise Refused(letter, error.errno or 0) from error
+    except ValueError as error:
+        raise Refused(b"e", errno.EINVAL) from error
 
 
 def _spawn_program(argv: list[str], env: dict[str, str], streams: Streams) -> int:
-    stdin = streams.stdin
-    if stdin is None:
-        stdin = os.open("/dev/null", os.O_RDONLY)
     wires = [
-        (os.POSIX_SPAWN_DUP2, source, target)
-        for source, target in ((stdin, 0), (streams.stdout, 1), (streams.stderr, 2))
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+        if streams.stdin is None
+        else (os.POSIX_SPAWN_DUP2, streams.stdin, 0),
+        (os.POSIX_SPAWN_DUP2, streams.stdout, 1),
+        (os.POSIX_SPAWN_DUP2, streams.stderr, 2),
     ]
 
     def start(path: str, args: list[str]) -> int:
@@ -156,30 +242,19 @@ def _fork(order: Order, streams: Streams) -> int:
     reading, writing = os.pipe()
     try:
         leader = os.fork()
+        if leader == 0:
+            _lead(order, streams, writing)
     except OSError as error:
-        _report(streams.status, b"n", error.errno or 0)
-        os._exit(0)
-    if leader == 0:
-        _lead(order, streams, writing)
-    os.close(writing)
-    streams.close_all_but_status()
+        os.close(reading)
+        raise Refused(b"n", error.errno or 0) from error
+    finally:
+        os.close(writing)
     refusal = os.read(reading, REPORT.size)
     os.close(reading)
     if refusal:
-        os.write(streams.status, refusal)
-    else:
-        _report(streams.status, b"s", leader)
+        os.waitpid(leader, 0)
+        raise Refused(*REPORT.unpack(refusal))
     return leader
-
-
-def _watch(leader: int, status: int) -> None:
-    while True:
-        try:
-            pid, ended = os.wait()
-        except ChildProcessError:
-            os._exit(0)
-        if pid == leader:
-            _report(status, b"x", ended)
 
 
 def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
@@ -198,9 +273,9 @@ def _lead(order: Order, streams: Streams, trouble: int) -> NoReturn:
         letter = b"e"
         _first_of(_program(order), order.env, _replace_by(order.env))
     except OSError as error:
-        _report(trouble, letter, error.errno or 0)
+        report(trouble, letter, error.errno or 0)
     except ValueError:
-        _report(trouble, b"e", errno.EINVAL)
+        report(trouble, b"e", errno.EINVAL)
     finally:
         os._exit(MISSING)
 
@@ -267,5 +342,6 @@ def _replace_by(env: dict[str, str]) -> Start:
     return start
 
 
-def _report(descriptor: int, letter: bytes, number: int) -> None:
+def report(descriptor: int, letter: bytes, number: int) -> None:
+    """Say through the status pipe what became of a command."""
     os.write(descriptor, REPORT.pack(letter, number))
