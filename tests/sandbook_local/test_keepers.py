@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_BEGINNING = """
+_BEGINNING = '''
 import contextlib, os, select, signal, time
 from sandbook_local.inside import frames, keeper, keepers
 
@@ -51,15 +51,26 @@ def kill(pid):
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
-def play(role):
-    keeper.keep = lambda way, first: role(way) if first is None else keep(way, first)
-    kept.fork_ahead()
+def begin():
+    """Have a keeper wait."""
+    Kept("true").told()
+    while kept.busy():
+        hear()
     return kept.pids().pop()
 
-keep = keeper.keep
+def play(role):
+    """Have somebody wait who plays a keeper."""
+    def keep(way, first):
+        keeper._keep(first, way)
+        role(way)
+    real, keeper.keep = keeper.keep, keep
+    pid = begin()
+    keeper.keep = real
+    return pid
+
 poll = select.poll()
 kept = keepers.Keepers(poll, lambda: kept.leave())
-"""
+'''
 
 _END = """
 for pid in kept.pids():
@@ -83,8 +94,7 @@ def _lives(text: str) -> list[str]:
 
 def test_one_keeper_serves_one_command_after_another() -> None:
     assert _lives("""
-kept.fork_ahead()
-first = kept.pids()
+first = {begin()}
 for number in range(2):
     order = Kept(f"echo {number}", number)
     print({kept.of(number)} == first, order.told())
@@ -98,8 +108,7 @@ def test_a_keeper_waits_for_what_its_command_left_behind(tmp_path: Path) -> None
     assert _lives(f"""
 os.chdir({os.fspath(tmp_path)!r})
 os.mkfifo("way")
-kept.fork_ahead()
-first = kept.pids()
+first = {{begin()}}
 order = Kept("setsid sh -c 'read _ <way' & echo on", cwd=os.getcwd())
 print(os.read(order.output, 9))
 print(os.read(order.status, 5)[:1], os.read(order.status, 5)[:1])
@@ -156,8 +165,7 @@ print({{kept.of(7)}} == kept.pids(), waiting in kept.pids(), order.told())
 
 def test_one_that_ended_while_it_waited_costs_nothing() -> None:
     assert _lives("""
-kept.fork_ahead()
-(waiting,) = kept.pids()
+waiting = begin()
 kill(waiting)
 order = Kept("echo on")
 print(waiting in kept.pids(), order.told())
@@ -166,8 +174,7 @@ print(waiting in kept.pids(), order.told())
 
 def test_one_that_was_stopped_while_it_waited_goes_on() -> None:
     assert _lives("""
-kept.fork_ahead()
-(waiting,) = kept.pids()
+waiting = begin()
 os.kill(waiting, signal.SIGSTOP)
 os.waitid(os.P_PID, waiting, os.WSTOPPED | os.WNOWAIT)
 order = Kept("echo on")
@@ -201,20 +208,16 @@ print("ended")
 )
 def test_an_order_that_it_cannot_take_is_for_another_and_it_ends(order: str) -> None:
     assert _lives(f"""
-first = Kept("echo first")
-(waiting,) = kept.pids()
-while kept.busy():
-    hear()
+waiting = begin()
 order = Kept({order})
-print(first.told(), order.told(), waiting in kept.pids())
+print(order.told(), waiting in kept.pids())
 os.waitpid(waiting, 0)
-""") == ["sx 'first\\n' sx 'on\\n' False"]
+""") == ["sx 'on\\n' False"]
 
 
 def test_a_command_that_cannot_be_started_leaves_its_keeper_free() -> None:
     assert _lives("""
-kept.fork_ahead()
-first = kept.pids()
+first = {begin()}
 for cwd, text in (("/missing", "echo on"), ("/", "echo on")):
     print(Kept(text, cwd=cwd).told())
     while kept.busy():
@@ -225,8 +228,7 @@ print(kept.pids() == first)
 
 def test_a_keeper_holds_nothing_of_the_commands_that_it_had() -> None:
     assert _lives("""
-kept.fork_ahead()
-(pid,) = kept.pids()
+pid = begin()
 counts = set()
 for number in range(4):
     Kept("true" if number % 2 else "exec missing", number).told()

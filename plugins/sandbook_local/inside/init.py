@@ -55,7 +55,6 @@ class Init:
         self._greet()
         self._poll.register(self._channel, select.POLLIN)
         self._poll.register(self._wake[0], select.POLLIN)
-        self._keepers.fork_ahead()
         while True:
             ready = [descriptor for descriptor, _ in self._poll.poll()]
             if self._wake[0] in ready:

@@ -107,14 +107,13 @@ class Refused(Exception):  # noqa: N818 (told as a letter of a report)
         self.number = number
 
 
-def keep(way: _socket.socket, first: Frame | None) -> NoReturn:
+def keep(way: _socket.socket, first: Frame) -> NoReturn:
     """Be a keeper: of the command in `first`, then of those that come through `way`."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
-    if first is not None:
-        _keep(first, way)
+    _keep(first, way)
     reader = frames.Reader()
     while True:
         frame = reader.next()

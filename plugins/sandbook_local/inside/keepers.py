@@ -70,10 +70,6 @@ class Keepers:
             self._hang_up(waiting)
         self._fork(order)
 
-    def fork_ahead(self) -> None:
-        """Have a keeper wait for the first order."""
-        self._fork(None)
-
     def look(self, descriptor: int) -> None:
         """Hear the keeper that speaks here, if one does."""
         one = self._by_way.get(descriptor)
@@ -151,7 +147,7 @@ class Keepers:
         if self._waiting is one:
             self._waiting = None
 
-    def _fork(self, order: Frame | None) -> None:
+    def _fork(self, order: Frame) -> None:
         try:
             ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         except OSError as error:
@@ -172,8 +168,6 @@ class Keepers:
     def _add(self, one: _Keeper) -> None:
         self._by_way[one.way.fileno()] = one
         self._poll.register(one.way, select.POLLIN)
-        if one.command is None:
-            self._waiting = one
 
     def _become(self, live: Callable[[], NoReturn]) -> NoReturn:
         try:
@@ -191,19 +185,19 @@ class _Keeper:
 
     __slots__ = ("_most", "command", "order", "pid", "way")
 
-    def __init__(self, pid: int, way: _socket.socket, order: Frame | None) -> None:
+    def __init__(self, pid: int, way: _socket.socket, first: Frame) -> None:
         self.pid = pid
         self.way = way
         self.order: Frame | None = None
-        self.command = None if order is None else _number(order)
-        self._most = None if order is None else _processes(order)
+        self.command: int | None = _number(first)
+        self._most = _processes(first)
 
     def take(self, order: Frame) -> bool:
         """Give it its order, and keep the order until it has taken it.
 
         False = it has ended, the order is too long, or needs more than it may give.
         """
-        if self._most is not None and _processes(order) > self._most:
+        if _processes(order) > self._most:
             return False
         data = frames.pack(order.message, descriptors=len(order.descriptors))
         if len(data) > _MOST_PASSED:
@@ -255,8 +249,6 @@ def _processes(order: Frame) -> int:
     return frames.whole(order.message, "processes")
 
 
-def _refuse(order: Frame | None, error: OSError) -> None:
+def _refuse(order: Frame, error: OSError) -> None:
     """Say that there is nobody to keep a command."""
-    if order is not None:
-        status = order.descriptors[0]
-        keeper.report(status, b"n", error.errno or errno.EAGAIN)
+    keeper.report(order.descriptors[0], b"n", error.errno or errno.EAGAIN)
