@@ -14,6 +14,7 @@ _NAMES = (
     "tree",
     "client",
     "terminal",
+    "starting",
     "keeper",
     "commands",
     "entries",

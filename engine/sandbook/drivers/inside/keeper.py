@@ -6,17 +6,15 @@ It outlives whoever asked for it. Its folder holds `request.json`; it adds `sock
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
 from typing import Any
 
-from sandbook.drivers.inside import terminal, tree
+from sandbook.drivers.inside import starting, terminal, tree
 from sandbook.drivers.inside.client import AHEAD, Client
 from sandbook.drivers.inside.spool import Frame, Spool, in_order, store
 from sandbook.drivers.inside.wire import PIECE, unpacked
@@ -70,67 +68,10 @@ class Keeper:
         signal.set_wakeup_fd(self.wake.fileno(), warn_on_full_buffer=False)
 
     def start(self) -> None:
-        """Start the program; one that cannot start ends as a shell would tell it."""
-        if self.request["pty"] is not None:
-            self._start_in_terminal()
-            return
-        outs = [os.pipe(), os.pipe()]
-        stdin, self.input = self._stdin()
-        try:
-            # Held, because a Popen that is dropped takes the exit status with it.
-            self.child = subprocess.Popen(  # noqa: S603 - what is asked for
-                self.request["argv"],
-                stdin=stdin,
-                stdout=outs[0][1],
-                stderr=outs[1][1],
-                env=self.request["env"],
-                cwd=self.request["cwd"],
-                start_new_session=True,
-            )
-            self.pid = self.child.pid
-        except OSError as error:
-            self._tell_not_started(error, outs[1][1])
-        for number, (here, there) in enumerate(outs):
-            os.close(there)
-            os.set_blocking(here, False)
-            self.pipes[here] = number
-        os.close(stdin)
-
-    def _start_in_terminal(self) -> None:
-        try:
-            self.child, ours = terminal.start(self.request)
-        except OSError as error:
-            here, there = os.pipe()
-            self._tell_not_started(error, there)
-            os.close(there)
-        else:
-            self.pid = self.child.pid
-            here, self.input = ours, os.dup(ours)
-        # Both are one open file, which writes do not wait for either.
-        os.set_blocking(here, False)
-        self.pipes[here] = 0
-
-    def _tell_not_started(self, error: OSError, stderr: int) -> None:
-        told = f"{self.request['argv'][0]}: {error.strerror}\n"
-        os.write(stderr, told.encode("utf-8", "surrogateescape")[:4096])
-        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
-        self.status = (127 if missing else 126) << 8
-
-    def _stdin(self) -> tuple[int, int | None]:
-        kind, value = self.request["stdin"]
-        if kind == "pipe":
-            here, there = os.pipe()
-            os.set_blocking(there, False)
-            fcntl.fcntl(there, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-            return here, there
-        if kind == "data":
-            value = self.folder + "/stdin"
-            with open(value, "wb") as file:
-                file.write(unpacked(self.request["stdin"][1]))
-        stdin = os.open(value or "/dev/null", os.O_RDONLY)
-        if value:
-            os.unlink(value)
-        return stdin, None
+        """Start the program."""
+        self._started = starting.start(self.request, self.folder)
+        self.pid, self.status = self._started.pid, self._started.status
+        self.pipes, self.input = self._started.pipes, self._started.input
 
     def run(self) -> None:
         """Serve until the command's last process and the last client are gone."""
