@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import anyio
 
 from sandbook.api import ExecRequest, Sandbox, Shell
 from tests.sandbook_e2b.conftest import Away
-from tests.sandbook_local.conftest import until
-
-LOUD = 32 << 20
-"""Bytes, of which 10 MiB would be kept."""
-SHOUT = f"yes 0123456 | head -c {LOUD}"
+from tests.sandbook_local.conftest import LOUD, SHOUT, hears_all_of_the_shout, until
 
 
 def test_no_output_is_lost_before_its_first_reader_comes(away: Away) -> None:
@@ -21,11 +15,7 @@ def test_no_output_is_lost_before_its_first_reader_comes(away: Away) -> None:
             request = ExecRequest(program=Shell(text=SHOUT), key="loud", timeout=60)
             process = await box.start(request)
             await anyio.sleep(2.0)
-            seen = hashlib.sha256()
-            async for chunk in process.output():
-                seen.update(chunk.data)
-            wanted = hashlib.sha256(b"0123456\n" * (LOUD // 8))
-            assert seen.hexdigest() == wanted.hexdigest()
+            assert await hears_all_of_the_shout(process)
             assert (await process.wait()).stdout.total == LOUD
 
     away.run(come_late)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -11,7 +12,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sandbook.api import ExecRequest, ExecResult, SandboxSpec, Settings, Shell
+from sandbook.api import (
+    ExecRequest,
+    ExecResult,
+    Process,
+    SandboxSpec,
+    Settings,
+    Shell,
+)
 from sandbook_local.provider import LocalProvider
 from sandbook_local.sandbox import LocalSandbox
 
@@ -19,6 +27,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs namespace
 
 LAUNCHER = "SANDBOOK_TEST_LAUNCHER"
 """Names the variable that has all sandboxes of these tests made in one way."""
+
+LOUD = 32 << 20
+"""Bytes, of which 10 MiB would be kept."""
+SHOUT = f"yes 0123456 | head -c {LOUD}"
 
 Create = Callable[..., Awaitable[LocalSandbox]]
 
@@ -92,6 +104,14 @@ async def text_of(sandbox: LocalSandbox, request: ExecRequest | str) -> str:
     result = await run(sandbox, request)
     assert result.code == 0, result
     return result.stdout.data().decode()
+
+
+async def hears_all_of_the_shout(process: Process) -> bool:
+    """Whether a reader who comes now is given all that `SHOUT` prints."""
+    seen = hashlib.sha256()
+    async for chunk in process.output():
+        seen.update(chunk.data)
+    return seen.digest() == hashlib.sha256(b"0123456\n" * (LOUD // 8)).digest()
 
 
 async def until(

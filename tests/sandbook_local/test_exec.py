@@ -23,7 +23,17 @@ from sandbook.errors import (
 )
 from sandbook_local import folders
 from sandbook_local.sandbox import LocalSandbox
-from tests.sandbook_local.conftest import Create, argv, run, shell, text_of, until
+from tests.sandbook_local.conftest import (
+    LOUD,
+    SHOUT,
+    Create,
+    argv,
+    hears_all_of_the_shout,
+    run,
+    shell,
+    text_of,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -351,20 +361,12 @@ async def test_streams_can_be_opened_by_name(sandbox: LocalSandbox) -> None:
     assert (result.stdout.data(), result.stderr.data()) == (b"out\n", b"err\n")
 
 
-LOUD = 32 << 20
-"""Bytes, of which 10 MiB would be kept."""
-SHOUT = f"yes 0123456 | head -c {LOUD}"
-
-
 async def test_no_output_is_lost_before_its_first_reader_comes(
     sandbox: LocalSandbox,
 ) -> None:
     process = await sandbox.start(shell(SHOUT, timeout=60))
     await anyio.sleep(0.5)
-    seen = hashlib.sha256()
-    async for chunk in process.output():
-        seen.update(chunk.data)
-    assert seen.hexdigest() == hashlib.sha256(b"0123456\n" * (LOUD // 8)).hexdigest()
+    assert await hears_all_of_the_shout(process)
     assert (await process.wait()).stdout.total == LOUD
 
 
